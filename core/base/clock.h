@@ -1,0 +1,17 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+
+namespace gp {
+
+using WallTime = std::chrono::system_clock::time_point;    ///< for what people read and what is stored
+using SteadyTime = std::chrono::steady_clock::time_point;  ///< for durations and deadlines
+
+inline WallTime wall_now() { return std::chrono::system_clock::now(); }
+inline SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
+
+/// RFC 3339 in UTC with milliseconds: "2026-11-23T08:30:00.125Z".
+std::string format_rfc3339(WallTime time);
+
+}  // namespace gp

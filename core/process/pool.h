@@ -1,0 +1,40 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include "core/base/unique_fd.h"
+
+namespace gp::process {
+
+/// What one child of a pool is given.
+struct Child {
+  int slot = 0;        ///< 0 .. processes-1; a replacement gets its predecessor's slot
+  int listen_fd = -1;  ///< the pool's listening socket, non-blocking; -1 in a pool without one (worker)
+  int stop_fd =
+      -1;  ///< becomes readable, and stays so, when this child should finish what it does and return
+};
+
+struct PoolOptions {
+  std::string
+      name;  ///< the handler's name: "start", "worker" ...; process titles become "name: master", "name: 3"
+  std::string socket_path;  ///< empty: a pool without a socket. Ignored where systemd passes one (LISTEN_FDS)
+  int processes = 1;
+  std::chrono::seconds drain{10};  ///< a child that still runs so long after its stop is killed
+};
+
+/// The pre-fork master: makes or takes the socket (mode 0660), forks `processes` children that each run
+/// `child` and exit with its result, and replaces those that die (back-off 100 ms to 10 s while one dies
+/// young). Tells systemd READY, RELOADING, STOPPING and WATCHDOG. SIGTERM/SIGINT: stop every child, wait
+/// `drain`, kill the rest, return. SIGHUP: replace the children one after another (each new one reads its
+/// files again), never fewer than processes-1 at work. A child that returns 0 without being asked (it reached
+/// MAX_REQUESTS) is replaced at once. A child whose master dies is sent SIGTERM by the kernel
+/// (PR_SET_PDEATHSIG).
+///
+/// Only configuration, the socket and signal set-up exist before fork: the caller must not have made any
+/// thread, database or curl handle, or random state. Returns the master's exit code; throws Error where the
+/// socket cannot be made.
+int run_pool(const PoolOptions& options, const std::function<int(const Child&)>& child);
+
+}  // namespace gp::process

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/json.h"
+#include "core/project/blocklist.h"
+#include "core/project/start_request.h"
+
+namespace gp::project {
+
+/// What makes a plan (proj.v1's plan without blocklist_ok) unusable for this request: ids, time budget,
+/// operators, metrics, roles, materials, empty text. Empty: it may be stored. Fields are paths such as
+/// "plan.sections.sec_02.constraints.time_min".
+std::vector<Fault> check_plan(const Json& plan, const StartRequest& request);
+
+/// The same for one section (proj.v1's section): seats exactly "1".."group_size", steps, lengths.
+std::vector<Fault> check_section(const std::string& section_id, const Json& section,
+                                 const StartRequest& request);
+
+/// The category of the first blocked word in any string of `value`, or empty.
+std::string find_blocked(const Json& value, const Blocklist& blocklist);
+
+/// proj.v1's validator for a whole document: {"ok", "checks": [{"id", "ok", "detail"}]}. `ok` is false where
+/// a check that is an error fails; warnings have ok false in their own row only and a detail that begins with
+/// "warning: ".
+Json validate(const Json& document, const StartRequest& request, const Blocklist& blocklist);
+
+}  // namespace gp::project

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/base/ids.h"
+#include "core/base/secret.h"
+
+namespace gp::runlog {
+
+struct StoredDocument {
+  std::string etag;  ///< quoted strong entity tag: a hash of the text, made by PostgreSQL
+  std::string text;  ///< projects.spec_json exactly as stored; empty where the caller's etag still matches
+};
+
+/// Reads projects.spec_json. One session, made at first use and again after it broke. Not thread-safe; make
+/// after fork.
+class ProjectDocuments {
+ public:
+  explicit ProjectDocuments(Secret database_url);
+  ~ProjectDocuments();
+
+  /// The document, or nothing where there is no such project (an id that the column's type cannot hold
+  /// included) or its spec_json is null. Where `known_etag` equals the current one the text is not
+  /// transferred. Throws Error(kUnavailable) where PostgreSQL is away.
+  std::optional<StoredDocument> find(const ProjectId& project_id, const std::string& known_etag);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gp::runlog

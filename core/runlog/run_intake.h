@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+
+#include "core/base/ids.h"
+#include "core/base/secret.h"
+#include "core/project/start_request.h"
+
+namespace gp::runlog {
+
+/// What POST /start achieved.
+struct StartOutcome {
+  enum class Kind {
+    kStarted,    ///< a new run was recorded
+    kRestarted,  ///< the pair's run had ended in error; its next attempt is queued, with the request it began
+                 ///< with
+    kAlready,    ///< it is queued, running or complete; nothing was changed
+  };
+  Kind kind = Kind::kStarted;
+  RunId run_id;
+  bool request_differs = false;  ///< the pair's first request was another one; it stays in force
+};
+
+/// Records runs. One run per (project_id, chat_id), decided by a unique constraint (P5). One session, made at
+/// first use and again after it broke. Not thread-safe; make it after fork.
+class RunIntake {
+ public:
+  explicit RunIntake(Secret database_url);
+  ~RunIntake();
+
+  /// Records the run and rings the queue's doorbell. Throws Error(kUnavailable) where PostgreSQL is away.
+  /// Where the answer of the COMMIT was lost the statement is simply repeated: it is idempotent by the pair.
+  StartOutcome start(const project::StartRequest& request);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gp::runlog

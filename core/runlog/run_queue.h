@@ -1,0 +1,73 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/base/secret.h"
+#include "core/project/event.h"
+#include "core/project/start_request.h"
+
+namespace gp::runlog {
+
+/// The right to write one run until the lease expires. The token is new at every take.
+struct Lease {
+  RunId run_id;
+  LeaseToken token;
+};
+
+/// A run taken from the queue, with everything a generation needs to begin or to go on.
+struct Claim {
+  Lease lease;
+  int attempt = 1;
+  project::StartRequest request;
+  std::vector<project::Event>
+      events;  ///< what earlier attempts and owners wrote, ids 1..n; the next id is n + 1
+  bool taken_over =
+      false;  ///< it was running under another lease, which expired or was its owner's former self
+  bool project_writable = true;  ///< false: the projects table has no such row and does not let us insert one
+};
+
+struct QueueOptions {
+  std::string
+      owner;  ///< who holds the leases: "<spool id>/<slot>", the same again after a crash of the same slot
+  std::chrono::seconds lease{30};
+};
+
+/// The queue of runs (FOR UPDATE SKIP LOCKED over generation_runs) as one worker process sees it. One session
+/// for statements, and one LISTEN session on the channel "generation_queue". Not thread-safe; make it after
+/// fork. Every function throws Error(kUnavailable) where PostgreSQL is away; the next call connects again.
+class RunQueue {
+ public:
+  RunQueue(Secret database_url, Secret listen_url, QueueOptions options);
+  ~RunQueue();
+
+  /// Gives back at once what a former process of this owner held, so that it can be claimed without waiting
+  /// for the lease.
+  void release_former_self();
+
+  /// Takes up to `most` runs, oldest first: queued ones, and running ones whose lease has expired. Each
+  /// claimed run's project row is made sure of here (inserted where the table lets us), so that no generation
+  /// waits for it.
+  std::vector<Claim> claim(int most);
+
+  /// Renews all of `held` in one statement and returns those that are no longer ours.
+  std::vector<RunId> renew(std::span<const Lease> held);
+
+  /// Puts a run back into the queue (state queued, no lease) without using up its attempt. Nothing happens
+  /// where the lease is lost.
+  void give_back(const Lease& lease);
+
+  /// Waits until the doorbell rings, `wake_fd` becomes readable, or `timeout` has passed.
+  void wait(std::chrono::milliseconds timeout, int wake_fd);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gp::runlog
