@@ -1,0 +1,123 @@
+#include "core/generation/csv_log.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/base/report.h"
+#include "core/project/redaction.h"
+
+namespace gp::generation {
+namespace {
+
+constexpr std::string_view kHeader =
+    "timestamp,run_id,stage,model,temperature,prompt_tokens,completion_tokens,cost_est,"
+    "decision_summary,input_path,output_path,warning\r\n";
+
+template <class Number>
+std::string text_of(const std::optional<Number>& number) {
+  return number ? fmt::format("{}", *number) : std::string();
+}
+
+std::string file_name(std::string_view stem, int call) {
+  return call == 1 ? fmt::format("{}.json", stem) : fmt::format("{}-{}.json", stem, call);
+}
+
+bool is_number(std::string_view text) {
+  return text.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
+/// Characters that make a spreadsheet run a cell as a formula (OWASP, "CSV Injection").
+bool looks_like_formula(std::string_view text) {
+  if (text.empty()) return false;
+  if (text.front() == '-' && text.size() > 1 && is_number(text.substr(1))) return false;
+  return std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos;
+}
+
+void write_file(const std::filesystem::path& path, const std::string& text, std::ios::openmode mode) {
+  std::ofstream file;
+  file.exceptions(std::ios::failbit | std::ios::badbit);
+  file.open(path, std::ios::binary | mode);
+  file << text;
+  file.close();
+}
+
+}  // namespace
+
+std::string csv_cell(std::string_view text) {
+  std::string cell = project::redact(text);
+  if (looks_like_formula(cell)) cell.insert(cell.begin(), '\'');
+  if (cell.find_first_of(",\"\r\n") == std::string::npos) return cell;
+  std::string quoted = "\"";
+  for (const char c : cell) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+CsvLog::CsvLog(std::filesystem::path folder, RunId run_id)
+    : folder_(std::move(folder)), run_id_(std::move(run_id)) {}
+
+void CsvLog::append(const CsvRow& row, WallTime at) {
+  const std::array cells = {format_rfc3339(at),
+                            run_id_.str(),
+                            row.stage,
+                            row.model,
+                            row.temperature,
+                            text_of(row.prompt_tokens),
+                            text_of(row.completion_tokens),
+                            row.cost_usd ? fmt::format("{:.6f}", *row.cost_usd) : std::string(),
+                            row.decision_summary,
+                            row.input_path,
+                            row.output_path,
+                            row.warning};
+  std::string line;
+  for (const std::string& cell : cells) line += (line.empty() ? "" : ",") + csv_cell(cell);
+  line += "\r\n";
+  try {
+    std::filesystem::create_directories(folder_);
+    const auto path = folder_ / (run_id_.str() + ".csv");
+    if (!std::filesystem::exists(path)) line.insert(0, kHeader);
+    write_file(path, line, std::ios::app);
+  } catch (const std::exception& error) {
+    report_once(error.what());
+  }
+}
+
+std::string CsvLog::write_prompt(int call, const Json& messages) {
+  return write_json("prompt", call, messages);
+}
+
+std::string CsvLog::write_output(int call, const Json& output) { return write_json("output", call, output); }
+
+int CsvLog::first_free_call() const {
+  int call = 1;
+  std::error_code ignored;
+  while (std::filesystem::exists(folder_ / run_id_.str() / file_name("prompt", call), ignored)) ++call;
+  return call;
+}
+
+std::string CsvLog::write_json(std::string_view stem, int call, Json content) {
+  const std::string name = file_name(stem, call);
+  try {
+    project::redact_strings(content);
+    const auto folder = folder_ / run_id_.str();
+    std::filesystem::create_directories(folder);
+    write_file(folder / name, content.dump(2, ' ', false, Json::error_handler_t::replace) + "\n",
+               std::ios::trunc);
+  } catch (const std::exception& error) {
+    report_once(error.what());
+    return {};
+  }
+  return run_id_.str() + "/" + name;
+}
+
+void CsvLog::report_once(const std::string& message) {
+  if (!std::exchange(has_failed_, true)) report::report(report::CsvLogFailed{run_id_.str(), message});
+}
+
+}  // namespace gp::generation

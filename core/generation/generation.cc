@@ -1,0 +1,361 @@
+#include "core/generation/generation.h"
+
+#include <algorithm>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "core/base/report.h"
+#include "core/generation/answer_intake.h"
+#include "core/llm/answer_reader.h"
+#include "core/llm/prompt.h"
+#include "core/project/checks.h"
+#include "core/project/redaction.h"
+
+namespace gp::generation {
+namespace {
+
+using llm::CallStatus;
+using project::EventType;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kFirstRetryWait{500};  // the official client's back-off: 0.5 s doubling to 8 s
+constexpr milliseconds kLongestRetryWait{8000};
+constexpr milliseconds kStopCheck{50};
+
+std::string csv_url_for(const Config& config, const RunId& run_id) {
+  return config.csv_base_url.empty() ? std::string()
+                                     : fmt::format("{}/{}.csv", config.csv_base_url, run_id.str());
+}
+
+std::string_view outcome_name(CallStatus status) {
+  switch (status) {
+    case CallStatus::kComplete:
+      return "complete";
+    case CallStatus::kUnavailable:
+      return "unavailable";
+    case CallStatus::kQuota:
+      return "quota";
+    case CallStatus::kRejected:
+      return "rejected";
+    case CallStatus::kModelNotFound:
+      return "model_not_found";
+    case CallStatus::kUnsupportedParameter:
+      return "unsupported_parameter";
+    case CallStatus::kRefused:
+      return "refused";
+    case CallStatus::kTruncated:
+      return "truncated";
+    case CallStatus::kTimeout:
+      return "timeout";
+    case CallStatus::kCancelled:
+      return "cancelled";
+  }
+  return "unavailable";
+}
+
+/// The answer for output.json: as JSON where it is, else as text.
+Json answer_json(const std::string& text) {
+  try {
+    return parse_json(text);
+  } catch (const Error&) {
+    return {{"text", text}};
+  }
+}
+
+std::optional<std::int64_t> known(std::int64_t tokens) {
+  return tokens < 0 ? std::nullopt : std::optional(tokens);
+}
+
+void add_tokens(std::int64_t& sum, std::int64_t more) { sum = (sum < 0 || more < 0) ? -1 : sum + more; }
+
+milliseconds with_jitter(milliseconds time) {
+  thread_local std::minstd_rand random{std::random_device{}()};
+  return milliseconds(
+      std::uniform_int_distribution<milliseconds::rep>(time.count() * 3 / 4, time.count())(random));
+}
+
+}  // namespace
+
+Generation::Generation(const Tools& tools, runlog::Claim claim, std::function<bool()> should_stop)
+    : tools_(tools),
+      claim_(std::move(claim)),
+      should_stop_(std::move(should_stop)),
+      log_(tools.config.csv_log_dir, claim_.lease.run_id),
+      writer_(claim_, csv_url_for(tools.config, claim_.lease.run_id), tools.submit),
+      model_(tools.config.model_primary),
+      next_wait_(kFirstRetryWait) {}
+
+void Generation::run() noexcept {
+  std::optional<Failure> failure;
+  try {
+    begin();
+    failure = attempt();
+    if (!failure && !was_stopped_) failure = finish();
+  } catch (const std::exception& error) {
+    report::report(report::ThreadFailed{"generation " + claim_.lease.run_id.str(), error.what()});
+    failure = Failure{"internal", "the service failed; the run can be started again", "internal", true};
+  }
+  if (!failure || was_stopped_) return;
+  try {
+    fail(*failure);
+  } catch (const std::exception& error) {
+    report::report(report::ThreadFailed{"generation " + claim_.lease.run_id.str(), error.what()});
+    was_stopped_ = true;  // no terminal event: the run must be taken over
+  }
+}
+
+void Generation::begin() {
+  call_number_ = log_.first_free_call() - 1;
+  const auto resumed = writer_.document().completed_sections();
+  writer_.write(EventType::kRunStarted,
+                {{"attempt", claim_.attempt}, {"model", model_}, {"resumed_sections", resumed}});
+  CsvRow row;
+  row.stage = "run_started";
+  row.model = model_;
+  row.decision_summary = fmt::format("attempt {}, {} sections kept", claim_.attempt, resumed.size());
+  log_.append(row, wall_now());
+}
+
+std::optional<Failure> Generation::attempt() {
+  if (!claim_.project_writable) {
+    return Failure{"project_not_found",
+                   "there is no such project, and the projects table does not let us add it", "project",
+                   false};
+  }
+  while (!standing().missing.empty()) {
+    const Answer answer = call(next_assignment());
+    if (should_stop_()) was_stopped_ = true;
+    if (was_stopped_) return std::nullopt;
+    if (auto failure = follow(judge(answer, standing()), answer.result)) return failure;
+    if (was_stopped_) return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+llm::Assignment Generation::next_assignment() const {
+  const project::Document& document = writer_.document();
+  llm::Assignment assignment;
+  assignment.request = claim_.request;
+  assignment.faults = faults_;
+  if (document.has_plan()) {
+    assignment.section_ids = document.planned_sections();
+    assignment.wanted = document.missing_sections();
+    assignment.plan = document.plan();
+    assignment.finished = document.sections();
+  } else {
+    assignment.section_ids = llm::section_ids_for(claim_.request.duration_min);
+    assignment.wanted = assignment.section_ids;
+  }
+  return assignment;
+}
+
+Answer Generation::call(const llm::Assignment& assignment) {
+  ++calls_;
+  ++call_number_;
+  faults_.clear();
+  const auto sections_before = writer_.document().completed_sections().size();
+  const bool had_plan = writer_.document().has_plan();
+  const Json body = llm::make_call_body(tools_.config, tools_.provider.parameters_for(model_), assignment);
+  const std::string input_path = log_.write_prompt(call_number_, body.at("messages"));
+
+  Answer answer;
+  std::string text;
+  const SteadyTime begun = steady_now();
+  {
+    llm::ChatCall chat(tools_.config, body, [this] { return should_stop_() || is_over_time(); });
+    read_answer(chat, assignment, answer, text);
+  }
+  answer.made_progress = writer_.document().completed_sections().size() > sections_before ||
+                         writer_.document().has_plan() != had_plan;
+  if (!text.empty() || answer.result.usage.prompt_tokens >= 0)
+    add_usage(answer.result);  // else nothing was billed
+  log_call(answer, input_path, text);
+  report::report(report::LlmCallEnded{claim_.lease.run_id.str(), call_number_,
+                                      std::string(outcome_name(answer.result.status)),
+                                      std::chrono::duration_cast<milliseconds>(steady_now() - begun)});
+  return answer;
+}
+
+void Generation::read_answer(llm::ChatCall& call, const llm::Assignment& assignment, Answer& answer,
+                             std::string& text) {
+  llm::AnswerReader reader;
+  AnswerIntake intake(assignment, tools_.blocklist, writer_, log_);
+  while (const auto piece_of_text = call.next_text()) {
+    text += *piece_of_text;
+    if (!answer.parse_problem.empty()) continue;  // read on for the usage and the log
+    try {
+      reader.push(*piece_of_text);
+      while (const auto piece = reader.next()) intake.take(*piece);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kBadInput && error.kind() != ErrorKind::kTooLarge) throw;
+      answer.parse_problem = error.what();
+    }
+  }
+  answer.result = call.result();
+  answer.faults = intake.faults();
+  answer.has_blocked = intake.has_blocked();
+  if (answer.parse_problem.empty() && answer.result.status == CallStatus::kComplete && !reader.is_closed()) {
+    answer.parse_problem =
+        reader.has_begun() ? "the answer's JSON is not closed" : "the answer holds no JSON object";
+  }
+}
+
+void Generation::log_call(const Answer& answer, const std::string& input_path, const std::string& text) {
+  CsvRow row;
+  row.stage = "llm_call";
+  row.model = answer.result.model.empty() ? model_ : answer.result.model;
+  row.temperature = tools_.config.llm_temperature.empty() ? "default" : tools_.config.llm_temperature;
+  row.prompt_tokens = known(answer.result.usage.prompt_tokens);
+  row.completion_tokens = known(answer.result.usage.completion_tokens);
+  row.cost_usd = tools_.prices.cost_usd(row.model, answer.result.usage);
+  row.decision_summary = std::string(outcome_name(answer.result.status));
+  if (!answer.result.detail.empty()) row.decision_summary += ": " + answer.result.detail;
+  if (!answer.parse_problem.empty()) row.decision_summary += "; " + answer.parse_problem;
+  row.input_path = input_path;
+  if (!text.empty()) row.output_path = log_.write_output(call_number_, answer_json(text));
+  if (!row.prompt_tokens) {
+    row.warning = "usage_missing";
+  } else if (!row.cost_usd) {
+    row.warning = "price_unknown";
+  }
+  log_.append(row, wall_now());
+}
+
+/// Acts on the verdict: waits, or changes what the next call is made of. A failure ends the attempt.
+std::optional<Failure> Generation::follow(Verdict verdict, const llm::CallResult& result) {
+  faults_ = std::move(verdict.faults);
+  switch (verdict.next) {
+    case Verdict::Next::kFinish:
+      return std::nullopt;
+    case Verdict::Next::kRepair:
+      is_repair_used_ = true;
+      return std::nullopt;
+    case Verdict::Next::kRetry:
+      return wait_for_retry(result, verdict.failure);
+    case Verdict::Next::kUseFallback:
+      model_ = tools_.config.model_fallback;
+      --calls_;
+      return std::nullopt;
+    case Verdict::Next::kDropParameter:
+      if (!tools_.provider.drop(result.parameter)) return std::move(verdict.failure);
+      --calls_;
+      return std::nullopt;
+    case Verdict::Next::kFail:
+      return std::move(verdict.failure);
+  }
+  return std::nullopt;
+}
+
+std::optional<Failure> Generation::wait_for_retry(const llm::CallResult& result, const Failure& failure) {
+  const milliseconds wait = result.retry_after.value_or(with_jitter(next_wait_));
+  next_wait_ = std::min(next_wait_ * 2, kLongestRetryWait);
+  if (steady_now() + wait >= started_ + tools_.config.run_timeout_s) return failure;
+  if (!pause(wait)) was_stopped_ = true;
+  return std::nullopt;
+}
+
+Standing Generation::standing() const {
+  const project::Document& document = writer_.document();
+  Standing standing;
+  if (!document.has_plan()) standing.missing.emplace_back("plan");
+  for (const std::string& id : document.missing_sections()) standing.missing.push_back("sections." + id);
+  standing.calls_left = static_cast<int>(tools_.config.llm_max_calls) - calls_;
+  standing.is_repair_used = is_repair_used_;
+  standing.has_fallback = !tools_.config.model_fallback.empty() && model_ != tools_.config.model_fallback;
+  return standing;
+}
+
+std::optional<Failure> Generation::finish() {
+  const Json validator = project::validate(writer_.document().json(), claim_.request, tools_.blocklist);
+  const bool is_ok = validator.at("ok").get<bool>();
+  CsvRow row;
+  row.stage = "validate";
+  row.decision_summary = is_ok ? "ok" : "not ok";
+  for (const Json& check : validator.at("checks")) {
+    if (!check.at("ok").get<bool>())
+      row.warning += (row.warning.empty() ? "" : " ") + check.at("id").get<std::string>();
+  }
+  log_.append(row, wall_now());
+  if (!is_ok)
+    return Failure{"constraint", "the finished project does not hold: " + row.warning, "validate", true};
+
+  const project::RunEnd end = run_end();
+  const auto took = std::chrono::duration_cast<milliseconds>(steady_now() - started_);
+  const auto sections = writer_.document().completed_sections().size();
+  const auto tokens_or_null = [](std::int64_t tokens) { return tokens < 0 ? Json(nullptr) : Json(tokens); };
+  writer_.write(EventType::kRunCompleted,
+                {{"sections", sections},
+                 {"duration_ms", took.count()},
+                 {"tokens",
+                  {{"prompt", tokens_or_null(end.usage.prompt_tokens)},
+                   {"completion", tokens_or_null(end.usage.completion_tokens)}}},
+                 {"cost_est", end.cost_usd ? Json(*end.cost_usd) : Json(nullptr)},
+                 {"validator", validator}},
+                end);
+  row = CsvRow{};
+  row.stage = "run_completed";
+  row.model = model_;
+  row.prompt_tokens = known(end.usage.prompt_tokens);
+  row.completion_tokens = known(end.usage.completion_tokens);
+  row.cost_usd = end.cost_usd;
+  row.decision_summary =
+      fmt::format("{} sections in {} ms, {} LLM calls", sections, took.count(), call_number_);
+  log_.append(row, wall_now());
+  report::report(report::RunEnded{claim_.lease.run_id.str(), "complete", took});
+  return std::nullopt;
+}
+
+void Generation::fail(const Failure& failure) {
+  project::RunEnd end = run_end();
+  end.complete = false;
+  end.error_code = failure.code;
+  end.error_message = project::redact(failure.message);
+  CsvRow row;
+  row.stage = "error";
+  row.model = model_;
+  row.decision_summary = fmt::format("{} at {}: {}", failure.code, failure.stage, end.error_message);
+  log_.append(row, wall_now());
+  report::report(report::RunEnded{claim_.lease.run_id.str(), failure.code,
+                                  std::chrono::duration_cast<milliseconds>(steady_now() - started_)});
+  writer_.write(EventType::kError,
+                {{"code", failure.code},
+                 {"message", end.error_message},
+                 {"stage", failure.stage},
+                 {"retryable", failure.retryable}},
+                end);
+}
+
+project::RunEnd Generation::run_end() const {
+  project::RunEnd end;
+  end.complete = true;
+  end.usage = usage_;
+  end.cost_usd = cost_usd_;
+  end.llm_calls = calls_;
+  return end;
+}
+
+void Generation::add_usage(const llm::CallResult& result) {
+  add_tokens(usage_.prompt_tokens, result.usage.prompt_tokens);
+  add_tokens(usage_.completion_tokens, result.usage.completion_tokens);
+  usage_.cached_tokens += result.usage.cached_tokens;
+  const auto cost = tools_.prices.cost_usd(result.model.empty() ? model_ : result.model, result.usage);
+  cost_usd_ = (cost && cost_usd_) ? std::optional(*cost + *cost_usd_) : std::nullopt;
+}
+
+bool Generation::is_over_time() const { return steady_now() >= started_ + tools_.config.run_timeout_s; }
+
+/// Waits; false where it was told to stop meanwhile.
+bool Generation::pause(milliseconds time) const {
+  const SteadyTime until = steady_now() + time;
+  while (steady_now() < until) {
+    if (should_stop_()) return false;
+    std::this_thread::sleep_for(std::min(kStopCheck, std::chrono::ceil<milliseconds>(until - steady_now())));
+  }
+  return true;
+}
+
+}  // namespace gp::generation

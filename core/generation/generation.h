@@ -1,0 +1,81 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/config.h"
+#include "core/generation/csv_log.h"
+#include "core/generation/provider_memory.h"
+#include "core/generation/step_writer.h"
+#include "core/generation/verdict.h"
+#include "core/llm/assignment.h"
+#include "core/llm/chat_call.h"
+#include "core/llm/prices.h"
+#include "core/project/blocklist.h"
+#include "core/runlog/run_queue.h"
+
+namespace gp::generation {
+
+/// What all generations of a worker process share. Everything outlives them; everything is safe to share
+/// between threads.
+struct Tools {
+  const Config& config;
+  const project::Blocklist& blocklist;
+  const llm::PriceTable& prices;
+  ProviderMemory& provider;
+  StepWriter::Submit submit;
+};
+
+/// One attempt of one run, from claim to terminal event, on a thread of its own. It reads top to bottom: it
+/// pulls the answer from the LLM and hands each finished part on; it never waits for PostgreSQL.
+///
+/// Ends by writing run_completed or error, exactly one of them - or, once `should_stop` says so (the lease is
+/// lost, or the worker is being stopped), by writing nothing more.
+class Generation {
+ public:
+  Generation(const Tools& tools, runlog::Claim claim, std::function<bool()> should_stop);
+
+  /// Never throws.
+  void run() noexcept;
+
+  /// True where run() ended because of should_stop, without a terminal event.
+  bool was_stopped() const noexcept { return was_stopped_; }
+
+ private:
+  void begin();
+  std::optional<Failure> attempt();
+  llm::Assignment next_assignment() const;
+  Answer call(const llm::Assignment& assignment);
+  void read_answer(llm::ChatCall& call, const llm::Assignment& assignment, Answer& answer, std::string& text);
+  void log_call(const Answer& answer, const std::string& input_path, const std::string& text);
+  Standing standing() const;
+  std::optional<Failure> follow(Verdict verdict, const llm::CallResult& result);
+  std::optional<Failure> wait_for_retry(const llm::CallResult& result, const Failure& failure);
+  std::optional<Failure> finish();
+  void fail(const Failure& failure);
+  project::RunEnd run_end() const;
+  void add_usage(const llm::CallResult& result);
+  bool is_over_time() const;
+  bool pause(std::chrono::milliseconds time) const;
+
+  const Tools& tools_;
+  runlog::Claim claim_;
+  std::function<bool()> should_stop_;
+  CsvLog log_;
+  StepWriter writer_;
+  std::string model_;
+  SteadyTime started_ = steady_now();
+  int calls_ = 0;        ///< that count towards LLM_MAX_CALLS
+  int call_number_ = 0;  ///< of the whole run, for the log's file names
+  bool is_repair_used_ = false;
+  std::vector<Fault> faults_;  ///< for the next call to repair
+  std::chrono::milliseconds next_wait_;
+  project::Usage usage_{0, 0, 0};
+  std::optional<double> cost_usd_ = 0.0;  ///< nothing once one call's cost is unknown
+  bool was_stopped_ = false;
+};
+
+}  // namespace gp::generation

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include "core/base/config.h"
+#include "core/generation/lease_book.h"
+#include "core/project/step.h"
+#include "core/runlog/event_writer.h"
+#include "core/spool/outbox.h"
+
+namespace gp::generation {
+
+/// Carries steps from the outbox to PostgreSQL: one thread per worker process, in order, in batches, each
+/// batch one transaction; after it the doorbell. The only way a step gets there, in fair weather and after an
+/// outage alike. Generations call submit() and never wait for the database (P3).
+///
+/// A step whose COMMIT answer was lost is sent again and recognised by its id. A step that is fenced off is
+/// dropped and its run marked lost in the LeaseBook. While the spool cannot take steps (disk full) they wait
+/// in memory, in order, and that is reported: they survive a database outage but not the death of this
+/// process.
+class Shipper {
+ public:
+  /// Both must outlive the shipper. Makes sessions and the thread, so: after fork.
+  Shipper(const Config& config, spool::Outbox& outbox, LeaseBook& leases);
+  ~Shipper();  ///< stops the thread after the batch at hand; what is left stays in the outbox
+
+  /// Makes the step durable on this host and hands it to the thread. Any thread. Steps of one run: one thread
+  /// at a time.
+  void submit(const project::Step& step);
+
+  /// Waits until everything submitted so far, and everything a former worker of this slot left behind, is
+  /// committed or fenced. False where `timeout` passed first or the shipper is stopping.
+  bool wait_until_empty(std::chrono::milliseconds timeout);
+
+ private:
+  struct Batch {
+    std::vector<std::int64_t> sequences;  ///< outbox rows; empty where the steps came from memory
+    std::vector<project::Step> steps;
+  };
+
+  void run(const std::stop_token& stop);
+  Batch take_batch();
+  void ship(const Batch& batch);
+  void settle(const Batch& batch, const std::vector<runlog::WriteOutcome>& outcomes);
+  void pause(const std::stop_token& stop, std::chrono::milliseconds time);
+  bool follow_into_memory(const project::Step& step);
+
+  spool::Outbox& outbox_;
+  LeaseBook& leases_;
+  runlog::EventWriter writer_;
+  runlog::Doorbell doorbell_;
+
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  bool has_work_ = true;  ///< guarded by mutex_; at start the outbox may hold rows of a former worker
+  bool is_idle_ = false;  ///< guarded by mutex_; the thread found nothing to ship
+  std::deque<project::Step> unspooled_;  ///< guarded by mutex_; newer than every row in the outbox
+  std::jthread thread_;                  ///< last: it uses everything above
+};
+
+}  // namespace gp::generation

@@ -1,0 +1,250 @@
+#include "core/generation/worker.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "core/base/backoff.h"
+#include "core/base/exit_code.h"
+#include "core/base/report.h"
+#include "core/base/unique_fd.h"
+#include "core/generation/generation.h"
+#include "core/generation/lease_book.h"
+#include "core/generation/shipper.h"
+#include "core/runlog/run_queue.h"
+#include "core/spool/outbox.h"
+
+namespace gp::generation {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kPoll{2000};  ///< looks at the queue so often although no doorbell rang
+constexpr milliseconds kFirstRetry{200};
+constexpr milliseconds kLongestRetry{5000};
+constexpr milliseconds kShipAtStop{
+    10000};  ///< how long a stopping worker waits for the database to take the last steps
+
+bool is_readable(int fd) {
+  pollfd entry{fd, POLLIN, 0};
+  return ::poll(&entry, 1, 0) > 0;
+}
+
+/// An eventfd that generations ring when they end, and an epoll descriptor that is readable when it or
+/// stop_fd is: RunQueue::wait takes one descriptor.
+class WakeUp {
+ public:
+  explicit WakeUp(int stop_fd)
+      : ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), both_(::epoll_create1(EPOLL_CLOEXEC)) {
+    if (!ended_ || !both_) throw Error(ErrorKind::kUnavailable, "no descriptors left for the worker");
+    for (const int fd : {stop_fd, ended_.get()}) {
+      epoll_event event{};
+      event.events = EPOLLIN;
+      event.data.fd = fd;
+      ::epoll_ctl(both_.get(), EPOLL_CTL_ADD, fd, &event);
+    }
+  }
+  void ring() const { ::eventfd_write(ended_.get(), 1); }
+  void clear() const {
+    eventfd_t count = 0;
+    ::eventfd_read(ended_.get(), &count);
+  }
+  int either_fd() const { return both_.get(); }
+  int ended_fd() const { return ended_.get(); }
+
+ private:
+  UniqueFd ended_;
+  UniqueFd both_;
+};
+
+/// A generation and its thread.
+struct Running {
+  runlog::Lease lease;
+  LeaseBook::LostFlag is_lost;
+  std::atomic<bool> has_ended = false;
+  bool was_stopped = false;  ///< written by the thread before has_ended, read after
+  std::jthread thread;
+};
+
+class Worker {
+ public:
+  Worker(const Config& config, const WorkerSlot& slot)
+      : config_(config),
+        slot_(slot),
+        blocklist_(project::Blocklist::load(config.blocklist_file)),
+        prices_(llm::PriceTable::load(config.prices_file)),
+        outbox_(config.spool_path, slot.slot),
+        shipper_(config, outbox_, leases_),
+        queue_(config.database_url, config.database_listen_url,
+               {fmt::format("{}/{}", outbox_.spool_id(), slot.slot), config.lease_s}),
+        wake_up_(slot.stop_fd),
+        backoff_(kFirstRetry, kLongestRetry) {}
+
+  int run() {
+    take_over_from_former_self();
+    while (!is_readable(slot_.stop_fd)) with_database([this] { turn(); });
+    drain();
+    return to_int(ExitCode::kOk);
+  }
+
+ private:
+  /// What a dead predecessor had in the outbox is written under its own leases first; only then are these
+  /// given up.
+  void take_over_from_former_self() {
+    if (slot_.slot == 0) outbox_.adopt_from(slot_.pool_size);
+    bool is_done = false;
+    while (!is_done && !is_readable(slot_.stop_fd)) {
+      with_database([&] {
+        if (!shipper_.wait_until_empty(kPoll)) return;
+        queue_.release_former_self();
+        is_done = true;
+      });
+    }
+  }
+
+  void turn() {
+    reap();
+    beat_if_due();
+    const int free = static_cast<int>(config_.worker_concurrency) - static_cast<int>(running_.size());
+    if (free > 0) {
+      for (runlog::Claim& claim : queue_.claim(free)) start(std::move(claim));
+    }
+    const auto until_beat = std::chrono::ceil<milliseconds>(next_beat_ - steady_now());
+    queue_.wait(std::clamp(until_beat, milliseconds(0), kPoll), wake_up_.either_fd());
+  }
+
+  /// Runs `work`; where the database is away it reports that, waits a little (still woken by a stop), and
+  /// returns.
+  template <class Work>
+  void with_database(const Work& work) {
+    try {
+      work();
+      if (std::exchange(is_away_, false)) report::report(report::DatabaseBack{"queue"});
+      backoff_.reset();
+    } catch (const Error& error) {
+      is_away_ = true;
+      const auto wait = backoff_.next();
+      report::report(report::DatabaseLost{"queue", error.what(), wait});
+      pollfd entry{slot_.stop_fd, POLLIN, 0};
+      ::poll(&entry, 1, static_cast<int>(wait.count()));
+      reap();
+    }
+  }
+
+  void beat_if_due() {
+    if (steady_now() < next_beat_) return;
+    const auto held = leases_.held();
+    if (!held.empty()) {
+      for (const RunId& run_id : queue_.renew(held)) lose(run_id, held);
+    }
+    next_beat_ = steady_now() + config_.lease_beat_s;
+  }
+
+  void lose(const RunId& run_id, const std::vector<runlog::Lease>& held) {
+    const auto lease = std::ranges::find(held, run_id, &runlog::Lease::run_id);
+    if (lease == held.end()) return;
+    if (leases_.mark_lost(run_id, lease->token)) report::report(report::LeaseLost{run_id.str()});
+  }
+
+  void start(runlog::Claim claim) {
+    report::report(report::RunTaken{claim.lease.run_id.str(), claim.attempt, claim.taken_over});
+    Running& running = running_.emplace_back();
+    running.lease = claim.lease;
+    running.is_lost = leases_.add(claim.lease);
+    running.thread = std::jthread(
+        [this, &running, taken = std::move(claim)]() mutable { generate(running, std::move(taken)); });
+  }
+
+  void generate(Running& running, runlog::Claim claim) {
+    const auto should_stop = [this, &running] { return running.is_lost->load() || is_abandoning_.load(); };
+    const Tools tools{config_, blocklist_, prices_, provider_,
+                      [this](const project::Step& step) { shipper_.submit(step); }};
+    try {
+      Generation generation(tools, std::move(claim), should_stop);
+      generation.run();
+      running.was_stopped = generation.was_stopped();
+    } catch (const std::exception&
+                 error) {  // the claim's events do not fold: a bug, and the lease must not be kept
+      report::report(report::ThreadFailed{"generation " + running.lease.run_id.str(), error.what()});
+      running.was_stopped = true;
+    }
+    running.has_ended = true;
+    wake_up_.ring();
+  }
+
+  /// Joins the threads of generations that have ended.
+  void reap() {
+    wake_up_.clear();
+    running_.remove_if([this](const Running& running) {
+      const bool has_ended = running.has_ended.load();
+      if (has_ended && running.was_stopped)
+        leases_.remove(running.lease.run_id);  // it ended without a terminal event
+      return has_ended;
+    });
+  }
+
+  void drain() {
+    const SteadyTime deadline = steady_now() + config_.worker_drain_s;
+    while (!running_.empty() && steady_now() < deadline) {
+      pollfd entry{wake_up_.ended_fd(), POLLIN, 0};
+      ::poll(&entry, 1, static_cast<int>(std::min<milliseconds>(kPoll, config_.lease_beat_s / 2).count()));
+      with_database([this] { beat_if_due(); });
+      reap();
+    }
+    stop_the_rest();
+
+    if (!shipper_.wait_until_empty(kShipAtStop))
+      return;  // the rows stay in the outbox for this slot's next worker
+    for (const runlog::Lease& lease : leases_.held()) give_back(lease);
+  }
+
+  void stop_the_rest() {
+    is_abandoning_ = true;
+    for (Running& running : running_) running.thread.join();
+    running_.clear();
+  }
+
+  void give_back(const runlog::Lease& lease) {
+    try {
+      queue_.give_back(lease);
+      leases_.remove(lease.run_id);
+    } catch (const Error& error) {
+      report::report(report::DatabaseLost{"queue", error.what(), milliseconds(0)});  // the lease will expire
+    }
+  }
+
+  const Config& config_;
+  WorkerSlot slot_;
+  project::Blocklist blocklist_;
+  llm::PriceTable prices_;
+  ProviderMemory provider_;
+  LeaseBook leases_;
+  spool::Outbox outbox_;
+  Shipper shipper_;
+  runlog::RunQueue queue_;
+  WakeUp wake_up_;
+  Backoff backoff_;
+  bool is_away_ = false;
+  SteadyTime next_beat_ = steady_now();
+  std::atomic<bool> is_abandoning_ = false;
+  std::list<Running> running_;  ///< last: its threads use everything above
+};
+
+}  // namespace
+
+int run_worker(const Config& config, const WorkerSlot& slot) {
+  Worker worker(config, slot);
+  return worker.run();
+}
+
+}  // namespace gp::generation

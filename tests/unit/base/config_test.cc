@@ -1,0 +1,102 @@
+#include "core/base/config.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+
+using gp::Config;
+using gp::ConfigError;
+using gp::load_config;
+
+namespace {
+
+gp::Environment environment_of(std::map<std::string, std::string, std::less<>> values) {
+  return [values = std::move(values)](std::string_view name) -> std::optional<std::string> {
+    const auto found = values.find(name);
+    return found == values.end() ? std::nullopt : std::optional(found->second);
+  };
+}
+
+std::vector<gp::Fault> faults_of(std::map<std::string, std::string, std::less<>> values,
+                                 std::vector<std::string_view> required = {}) {
+  try {
+    load_config(environment_of(std::move(values)), required);
+  } catch (const ConfigError& error) {
+    return error.faults();
+  }
+  return {};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(config)
+
+BOOST_AUTO_TEST_CASE(an_empty_environment_gives_every_default) {
+  const Config config = load_config(environment_of({}), {});
+  BOOST_TEST(config.port == 8080);
+  BOOST_TEST(config.model_primary == "gpt-5-mini");
+  BOOST_TEST(config.csv_log_dir == "./logs");
+  BOOST_TEST(config.sse_keepalive_s.count() == 15);
+  BOOST_TEST(config.cors_allowed_origins == "*");
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_value_is_named_with_its_value_and_what_is_allowed) {
+  const auto faults = faults_of({{"PORT", "70000"}});
+  BOOST_REQUIRE(faults.size() == 1);
+  BOOST_TEST(faults[0].field == "PORT");
+  BOOST_TEST(faults[0].problem == "'70000' is not allowed; allowed: 1-65535");
+}
+
+BOOST_AUTO_TEST_CASE(every_fault_is_told_at_once) {
+  const auto faults =
+      faults_of({{"PORT", "x"}, {"LEASE_S", "0"}, {"LLM_RESPONSE_FORMAT", "xml"}}, {"DATABASE_URL"});
+  std::vector<std::string> names;
+  for (const auto& fault : faults) names.push_back(fault.field);
+  for (const char* name : {"PORT", "LEASE_S", "LLM_RESPONSE_FORMAT", "DATABASE_URL"}) {
+    BOOST_TEST(std::ranges::count(names, name) == 1, name);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(numbers_with_trailing_text_or_spaces_are_refused) {
+  for (const char* text : {"80a", " 80", "8e1", "+80", ""}) {
+    const bool is_refused = !faults_of({{"PORT", text}}).empty();
+    BOOST_TEST(is_refused == (*text != '\0'));  // an empty variable counts as not set
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_error_never_repeats_a_secret) {
+  try {
+    load_config(
+        environment_of(
+            {{"OPENAI_API_KEY", "sk-very-secret"}, {"DATABASE_URL", "postgres://u:pw@h/d"}, {"PORT", "0"}}),
+        {});
+    BOOST_FAIL("PORT=0 was accepted");
+  } catch (const ConfigError& error) {
+    const std::string text = error.what();
+    BOOST_TEST(text.find("secret") == std::string::npos);
+    BOOST_TEST(text.find("pw@") == std::string::npos);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_listen_url_defaults_to_the_database_url) {
+  const Config config = load_config(environment_of({{"DATABASE_URL", "host=a"}}), {});
+  BOOST_TEST(config.database_listen_url.reveal() == "host=a");
+}
+
+BOOST_AUTO_TEST_CASE(a_beat_longer_than_half_a_lease_is_refused) {
+  const auto faults = faults_of({{"LEASE_S", "10"}, {"LEASE_BEAT_S", "6"}});
+  BOOST_REQUIRE(faults.size() == 1);
+  BOOST_TEST(faults[0].field == "LEASE_BEAT_S");
+}
+
+BOOST_AUTO_TEST_CASE(help_and_sample_show_every_setting) {
+  for (const gp::Setting& setting : gp::settings()) {
+    BOOST_TEST(gp::settings_help().find(setting.name) != std::string::npos);
+    BOOST_TEST(gp::settings_sample().find("#" + std::string(setting.name) + "=") != std::string::npos);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
