@@ -122,6 +122,14 @@ struct DatabaseBack {
   Fields fields() const { return {{"user", user}}; }
 };
 
+struct ProjectNotWritten {
+  static constexpr Level kLevel = Level::kWarning;
+  static constexpr std::string_view kName = "project_not_written";
+  std::string run_id;
+  std::string sqlstate;
+  Fields fields() const { return {{"run_id", run_id}, {"sqlstate", sqlstate}}; }
+};
+
 struct SpoolSetAside {
   static constexpr Level kLevel = Level::kError;
   static constexpr std::string_view kName = "spool_set_aside";

@@ -1,0 +1,228 @@
+#include "core/pg/session.h"
+
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include "core/base/error.h"
+#include "core/base/utf8.h"
+
+namespace gp::pg {
+namespace {
+
+struct ConnDeleter {
+  void operator()(PGconn* conn) const { PQfinish(conn); }
+};
+struct ResultDeleter {
+  void operator()(PGresult* result) const { PQclear(result); }
+};
+struct MemoryDeleter {
+  void operator()(void* memory) const { PQfreemem(memory); }
+};
+using ConnPtr = std::unique_ptr<PGconn, ConnDeleter>;
+using ResultPtr = std::unique_ptr<PGresult, ResultDeleter>;
+
+/// What a caller can do about an SQLSTATE (PostgreSQL 15 documentation, appendix A).
+ErrorKind kind_of(std::string_view sqlstate) {
+  for (const std::string_view away : {"08", "53", "57P", "58", "40", "55P03", "57014", "25006"}) {
+    if (sqlstate.starts_with(away)) return ErrorKind::kUnavailable;
+  }
+  return ErrorKind::kBug;
+}
+
+/// libpq's own messages ("connection to server at ... failed: ...") name hosts and users, never the password.
+std::string first_line(const char* message) {
+  const std::string text = utf8::sanitize(message == nullptr ? "" : message);
+  return text.substr(0, text.find('\n'));
+}
+
+void ignore_notice(void*, const PGresult*) {}
+
+}  // namespace
+
+Param Param::array(const std::vector<std::string>& elements) {
+  std::string text = "{";
+  for (const std::string& element : elements) {
+    if (text.size() > 1) text += ',';
+    text += '"';
+    for (const char c : element) {
+      if (c == '"' || c == '\\') text += '\\';
+      text += c;
+    }
+    text += '"';
+  }
+  return Param(text + "}");
+}
+
+// Result
+// --------------------------------------------------------------------------------------------------------------
+
+struct Result::Handle {
+  ResultPtr result;
+
+  int column(const char* name) const {
+    const int number = PQfnumber(result.get(), name);
+    if (number < 0) throw Error(ErrorKind::kBug, fmt::format("the answer has no column {}", name));
+    return number;
+  }
+};
+
+int Result::size() const noexcept { return PQntuples(handle_->result.get()); }
+
+std::int64_t Result::affected() const {
+  const std::string_view text = PQcmdTuples(handle_->result.get());
+  std::int64_t count = 0;
+  std::from_chars(text.data(), text.data() + text.size(), count);
+  return count;
+}
+
+bool Result::is_null(int row, const char* column) const {
+  return PQgetisnull(handle_->result.get(), row, handle_->column(column)) != 0;
+}
+
+std::string Result::text(int row, const char* column) const {
+  const int number = handle_->column(column);
+  if (PQgetisnull(handle_->result.get(), row, number) != 0) {
+    throw Error(ErrorKind::kBug, fmt::format("column {} is NULL", column));
+  }
+  return {PQgetvalue(handle_->result.get(), row, number),
+          static_cast<std::size_t>(PQgetlength(handle_->result.get(), row, number))};
+}
+
+std::int64_t Result::number(int row, const char* column) const {
+  const std::string value = text(row, column);
+  std::int64_t number = 0;
+  const auto [end, fault] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (fault != std::errc{} || end != value.data() + value.size()) {
+    throw Error(ErrorKind::kBug, fmt::format("column {} is no whole number", column));
+  }
+  return number;
+}
+
+bool Result::flag(int row, const char* column) const { return text(row, column) == "t"; }
+
+// Session
+// -------------------------------------------------------------------------------------------------------------
+
+struct Session::Impl {
+  ConnPtr conn;
+  std::set<std::string_view> prepared;
+
+  bool is_broken() const { return PQstatus(conn.get()) != CONNECTION_OK; }
+
+  [[noreturn]] void fail(const PGresult* result, std::string_view what) const {
+    const char* state = result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char* message = result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const std::string text = first_line(message != nullptr ? message : PQerrorMessage(conn.get()));
+    const std::string code = state == nullptr ? "" : state;
+    const ErrorKind kind = is_broken() || code.empty() ? ErrorKind::kUnavailable : kind_of(code);
+    throw Error(kind, fmt::format("{}: {}", what, text), code);
+  }
+
+  ResultPtr check(PGresult* raw, std::string_view what) const {
+    ResultPtr result(raw);
+    const ExecStatusType status = PQresultStatus(result.get());
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) fail(result.get(), what);
+    return result;
+  }
+};
+
+Session::Session(const Secret& conninfo, const std::string& application) : impl_(std::make_unique<Impl>()) {
+  // Later keywords win over earlier ones, and dbname, when it is a connection string, is expanded in its
+  // place: what the operator set wins over our defaults, and application_name is always ours.
+  const std::array keywords = {"connect_timeout",
+                               "keepalives_idle",
+                               "keepalives_interval",
+                               "tcp_user_timeout",
+                               "dbname",
+                               "application_name",
+                               static_cast<const char*>(nullptr)};
+  const std::array values = {"5",
+                             "10",
+                             "5",
+                             "20000",
+                             conninfo.reveal().c_str(),
+                             application.c_str(),
+                             static_cast<const char*>(nullptr)};
+  impl_->conn.reset(PQconnectdbParams(keywords.data(), values.data(), 1));
+  if (impl_->is_broken()) throw Error(ErrorKind::kUnavailable, first_line(PQerrorMessage(impl_->conn.get())));
+  PQsetNoticeReceiver(impl_->conn.get(), ignore_notice, nullptr);
+}
+
+Session::~Session() = default;
+
+void Session::prepare(const Statement& statement) {
+  if (impl_->prepared.contains(statement.name)) return;
+  const std::string name(statement.name);
+  const std::string sql(statement.sql);
+  impl_->check(PQprepare(impl_->conn.get(), name.c_str(), sql.c_str(), 0, nullptr), statement.name);
+  impl_->prepared.insert(statement.name);
+}
+
+Result Session::run(const Statement& statement, std::initializer_list<Param> params) {
+  prepare(statement);
+  std::vector<const char*> values;
+  for (const Param& param : params) values.push_back(param.value());
+  const std::string name(statement.name);
+  auto result = impl_->check(PQexecPrepared(impl_->conn.get(), name.c_str(), static_cast<int>(values.size()),
+                                            values.data(), nullptr, nullptr, 0),
+                             statement.name);
+  return Result(std::make_shared<Result::Handle>(Result::Handle{std::move(result)}));
+}
+
+void Session::run_script(std::string_view sql) {
+  const std::string text(sql);
+  impl_->check(PQexec(impl_->conn.get(), text.c_str()), text.substr(0, text.find_first_of(" \n")));
+}
+
+void Session::listen(std::string_view channel) { run_script(fmt::format("LISTEN {}", channel)); }
+
+std::vector<Notification> Session::wait(std::chrono::milliseconds timeout, int wake_fd) {
+  const auto take = [this] {
+    std::vector<Notification> taken;
+    std::unique_ptr<PGnotify, MemoryDeleter> next;
+    while (next.reset(PQnotifies(impl_->conn.get())), next) taken.push_back({next->relname, next->extra});
+    return taken;
+  };
+  auto taken = take();  // some may have come with the answer of an earlier statement
+  if (!taken.empty()) return taken;
+  std::array<pollfd, 2> fds{{{PQsocket(impl_->conn.get()), POLLIN, 0}, {wake_fd, POLLIN, 0}}};
+  ::poll(fds.data(), wake_fd < 0 ? 1 : 2, static_cast<int>(timeout.count()));
+  if (fds[0].revents == 0) return {};
+  if (PQconsumeInput(impl_->conn.get()) == 0) impl_->fail(nullptr, "waiting for a notification");
+  return take();
+}
+
+bool Session::is_broken() const { return impl_->is_broken(); }
+
+// Transaction
+// ---------------------------------------------------------------------------------------------------------
+
+Transaction::Transaction(Session& session) : session_(session) { session_.run_script("BEGIN"); }
+
+Transaction::~Transaction() {
+  if (!is_open_ || session_.is_broken()) return;
+  try {
+    session_.run_script("ROLLBACK");
+  } catch (const Error&) {
+    // The connection has just broken: the server rolls back by itself.
+  }
+}
+
+void Transaction::commit() {
+  is_open_ = false;
+  try {
+    session_.run_script("COMMIT");
+  } catch (const Error& error) {
+    if (!session_.is_broken()) throw;
+    throw Error(ErrorKind::kInDoubt, "the connection was lost during COMMIT", error.code());
+  }
+}
+
+}  // namespace gp::pg

@@ -1,0 +1,142 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/secret.h"
+#include "core/pg/statement.h"
+
+namespace gp::pg {
+
+/// One parameter in PostgreSQL's text format; nothing is SQL NULL.
+class Param {
+ public:
+  Param(std::nullopt_t) {}                             // NOLINT: implicit by design, see Session::run
+  Param(std::string text) : text_(std::move(text)) {}  // NOLINT
+  Param(std::string_view text) : text_(text) {}        // NOLINT
+  Param(const char* text) : text_(text) {}             // NOLINT
+  Param(std::int64_t number) : text_(std::to_string(number)) {}   // NOLINT
+  Param(int number) : text_(std::to_string(number)) {}            // NOLINT
+  Param(bool value) : text_(value ? "t" : "f") {}                 // NOLINT
+  Param(const std::optional<std::string>& text) : text_(text) {}  // NOLINT
+
+  /// An array parameter (text[], uuid[], bigint[]): every element quoted, so any text is safe.
+  static Param array(const std::vector<std::string>& elements);
+
+  const char* value() const noexcept { return text_ ? text_->c_str() : nullptr; }
+
+ private:
+  std::optional<std::string> text_;
+};
+
+/// The rows of one answer. Owns them; independent of its session.
+class Result {
+ public:
+  int size() const noexcept;
+  bool empty() const noexcept { return size() == 0; }
+  /// Rows that an INSERT, UPDATE or DELETE touched.
+  std::int64_t affected() const;
+
+  bool is_null(int row, const char* column) const;
+  std::string text(int row, const char* column) const;  ///< throws Error(kBug) where NULL or no such column
+  std::int64_t number(int row, const char* column) const;
+  bool flag(int row, const char* column) const;
+
+ private:
+  friend class Session;
+  struct Handle;
+  explicit Result(std::shared_ptr<Handle> handle) : handle_(std::move(handle)) {}
+  std::shared_ptr<Handle> handle_;  ///< shared by copies of this Result; immutable
+};
+
+struct Notification {
+  std::string channel;
+  std::string payload;
+};
+
+/// One connection to PostgreSQL. Not thread-safe; never crosses a fork. A session whose connection broke
+/// stays broken: drop it.
+///
+/// Errors: connection lost, server shutting down or starting, too many connections: Error(kUnavailable); the
+/// connection lost during COMMIT: kInDoubt; serialization failure, deadlock, statement timeout: kUnavailable
+/// as well (try again); everything else: kBug with the SQLSTATE as code. Messages hold the server's primary
+/// message only, never DETAIL, values or the password.
+class Session {
+ public:
+  /// Connects (blocking; connect_timeout 5 s per host unless the string sets one). `application` becomes
+  /// application_name.
+  Session(const Secret& conninfo, const std::string& application);
+  ~Session();
+
+  /// Runs a prepared statement; prepares it at its first use in this session.
+  Result run(const Statement& statement, std::initializer_list<Param> params = {});
+
+  /// Only prepares: a test does this for every statement.
+  void prepare(const Statement& statement);
+
+  /// Runs a fixed script without parameters, possibly of several commands: migrations, SET, BEGIN ... never
+  /// with data in it.
+  void run_script(std::string_view sql);
+
+  void listen(std::string_view channel);  ///< an identifier of ours
+  /// Waits until a notification came, `wake_fd` (-1: none) is readable, or `timeout` passed; returns what has
+  /// come.
+  std::vector<Notification> wait(std::chrono::milliseconds timeout, int wake_fd);
+
+  bool is_broken() const;
+
+ private:
+  friend class Transaction;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// BEGIN at construction; ROLLBACK at destruction unless commit() was called.
+class Transaction {
+ public:
+  explicit Transaction(Session& session);
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  /// Throws Error(kInDoubt) where the connection broke before the answer came: the change may or may not have
+  /// happened.
+  void commit();
+
+ private:
+  Session& session_;
+  bool is_open_ = true;
+};
+
+/// A session that is made at first use and again after it broke.
+class SessionHolder {
+ public:
+  SessionHolder(Secret conninfo, std::string application)
+      : conninfo_(std::move(conninfo)), application_(std::move(application)) {}
+
+  /// True where this call connected: a caller that needs LISTEN or SET does it then.
+  bool ensure() {
+    if (session_ && !session_->is_broken()) return false;
+    session_.reset();
+    session_ = std::make_unique<Session>(conninfo_, application_);
+    return true;
+  }
+  Session& get() {
+    ensure();
+    return *session_;
+  }
+  void drop() noexcept { session_.reset(); }
+
+ private:
+  Secret conninfo_;
+  std::string application_;
+  std::unique_ptr<Session> session_;
+};
+
+}  // namespace gp::pg

@@ -1,0 +1,55 @@
+#include "core/runlog/project_documents.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/base/error.h"
+#include "core/pg/session.h"
+#include "sql.h"
+
+namespace gp::runlog {
+namespace {
+
+constexpr std::string_view kInvalidText = "22P02";  // an id that uuid or bigint cannot hold
+constexpr std::string_view kOutOfRange = "22003";
+
+std::string unquoted(const std::string& etag) {
+  return etag.size() >= 2 && etag.front() == '"' && etag.back() == '"' ? etag.substr(1, etag.size() - 2)
+                                                                       : std::string();
+}
+
+}  // namespace
+
+struct ProjectDocuments::Impl {
+  explicit Impl(Secret url) : sessions(std::move(url), "generate-project status") {}
+
+  std::optional<StoredDocument> find(const ProjectId& project_id, const std::string& known_etag) {
+    const auto found = sessions.get().run(sql::kFindDocument, {project_id.str(), unquoted(known_etag)});
+    if (found.empty()) return std::nullopt;
+    StoredDocument document{fmt::format("\"{}\"", found.text(0, "tag")), {}};
+    if (!found.is_null(0, "text")) document.text = found.text(0, "text");
+    return document;
+  }
+
+  pg::SessionHolder sessions;
+};
+
+ProjectDocuments::ProjectDocuments(Secret database_url)
+    : impl_(std::make_unique<Impl>(std::move(database_url))) {}
+ProjectDocuments::~ProjectDocuments() = default;
+
+std::optional<StoredDocument> ProjectDocuments::find(const ProjectId& project_id,
+                                                     const std::string& known_etag) {
+  for (bool is_second = false;; is_second = true) {
+    try {
+      return impl_->find(project_id, known_etag);
+    } catch (const Error& error) {
+      if (error.code() == kInvalidText || error.code() == kOutOfRange) return std::nullopt;
+      impl_->sessions.drop();
+      if (error.kind() != ErrorKind::kUnavailable || is_second) throw;
+    }
+  }
+}
+
+}  // namespace gp::runlog

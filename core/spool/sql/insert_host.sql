@@ -1,0 +1,2 @@
+-- ?1 spool id.
+INSERT INTO host (spool_id) VALUES (?1)

@@ -1,0 +1,2 @@
+-- ?1 sequence.
+DELETE FROM outbox WHERE sequence = ?1
