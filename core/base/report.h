@@ -70,6 +70,14 @@ struct ChildEnded {
   }
 };
 
+struct ChildFailed {
+  static constexpr Level kLevel = Level::kError;
+  static constexpr std::string_view kName = "child_failed";
+  std::string kind;
+  std::string message;
+  Fields fields() const { return {{"kind", kind}, {"message", message}}; }
+};
+
 struct ChildKilled {
   static constexpr Level kLevel = Level::kWarning;
   static constexpr std::string_view kName = "child_killed_after_drain";

@@ -16,12 +16,11 @@ struct Problem {
                                    ///< "database_unavailable" ...
   std::string detail;              ///< a sentence for people
   std::vector<Fault> faults = {};  ///< becomes errors: [{field, problem}]
-  std::string instance = {};       ///< set by the serve loop: "urn:request:<X-Request-ID>"
 };
 
-/// application/problem+json with type, title, status, detail, instance, code, and errors where there are
-/// faults.
-Response to_response(const Problem& problem);
+/// application/problem+json with type, title, status, detail, instance ("urn:request:<X-Request-ID>"), code,
+/// and errors where there are faults; 429 and 503 get a Retry-After.
+Response to_response(const Problem& problem, std::string_view request_id);
 
 /// The table from ErrorKind to status and code. A kBug or kInDoubt shows no message of ours.
 Problem problem_for(const Error& error);

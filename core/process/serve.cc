@@ -1,0 +1,79 @@
+#include "core/process/serve.h"
+
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include "core/base/error.h"
+#include "core/base/report.h"
+#include "core/fcgi/exchange.h"
+#include "core/http/cors.h"
+#include "core/http/problem.h"
+
+namespace gp::process {
+namespace {
+
+void report_failure(const http::Request& request, const Error& error) {
+  report::report(
+      report::RequestFailed{request.request_id, std::string(name_of(error.kind())), error.what(),
+                            fmt::format("{}:{}", error.where().file_name(), error.where().line())});
+}
+
+bool is_method_allowed(const std::string& methods, const std::string& method) {
+  return (", " + methods + ",").find(", " + method + ",") != std::string::npos;
+}
+
+http::Response call(const http::Request& request, const ServeOptions& options, const Handle& handle) {
+  if (!is_method_allowed(options.methods, request.method)) {
+    return http::to_response(http::method_not_allowed(), request.request_id).with("Allow", options.methods);
+  }
+  if (request.body.size() > static_cast<std::size_t>(options.body_limit_bytes)) {
+    return http::to_response(
+        {413, "body_too_large", fmt::format("The body is larger than {} bytes.", options.body_limit_bytes)},
+        request.request_id);
+  }
+  try {
+    return handle(request);
+  } catch (const Error& error) {
+    const http::Problem problem = http::problem_for(error);
+    if (problem.status >= 500) report_failure(request, error);
+    return http::to_response(problem, request.request_id);
+  } catch (const std::exception& error) {
+    const Error bug(ErrorKind::kBug, error.what());
+    report_failure(request, bug);
+    return http::to_response(http::problem_for(bug), request.request_id);
+  }
+}
+
+}  // namespace
+
+ServeOptions serve_options(const Config& config, std::string methods) {
+  return {std::move(methods), config.cors_allowed_origins, config.body_limit_bytes, config.max_requests};
+}
+
+http::Response respond(const http::Request& request, const ServeOptions& options, const Handle& handle) {
+  const http::Cors cors(options.allowed_origins, options.methods);
+  http::Response response =
+      request.method == "OPTIONS" ? cors.preflight(request) : call(request, options, handle);
+  cors.apply(request, response);
+  response.with("X-Request-ID", request.request_id);
+  return response;
+}
+
+int serve(const Child& child, const ServeOptions& options, const Handle& handle) {
+  for (std::int64_t served = 0; served < options.max_requests;) {
+    std::array<pollfd, 2> fds{{{child.listen_fd, POLLIN, 0}, {child.stop_fd, POLLIN, 0}}};
+    if (::poll(fds.data(), fds.size(), -1) < 0) continue;  // EINTR
+    if (fds[1].revents != 0) return 0;
+    auto exchange =
+        fcgi::Exchange::accept(child.listen_fd, static_cast<std::size_t>(options.body_limit_bytes));
+    if (!exchange) continue;
+    exchange->write(respond(exchange->request(), options, handle));
+    ++served;
+  }
+  return 0;
+}
+
+}  // namespace gp::process

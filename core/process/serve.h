@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "core/base/config.h"
+#include "core/http/request.h"
+#include "core/http/response.h"
+#include "core/process/pool.h"
+
+namespace gp::process {
+
+struct ServeOptions {
+  std::string methods;          ///< what Allow says: "GET, HEAD, OPTIONS"
+  std::string allowed_origins;  ///< CORS_ALLOWED_ORIGINS
+  std::int64_t body_limit_bytes = 0;
+  std::int64_t max_requests = 0;  ///< then the child returns and is replaced
+};
+
+using Handle = std::function<http::Response(const http::Request&)>;
+
+/// The options for a handler, from the settings.
+ServeOptions serve_options(const Config& config, std::string methods);
+
+/// The blocking loop of one child: one request at a time until it is told to stop or has served max_requests.
+/// Returns 0.
+int serve(const Child& child, const ServeOptions& options, const Handle& handle);
+
+/// What serve() does with one request, without a socket: answers OPTIONS, refuses other methods (405) and
+/// bodies that are too large (413), calls `handle`, turns an exception into its problem (and reports it where
+/// it is ours), and adds X-Request-ID and the CORS headers.
+http::Response respond(const http::Request& request, const ServeOptions& options, const Handle& handle);
+
+}  // namespace gp::process
