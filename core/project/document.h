@@ -20,8 +20,8 @@ namespace gp::project {
 /// at a time.
 class Document {
  public:
-  /// The document before any event (status planning, plan null, no sections). `csv_url` may be empty:
-  /// logs.csv_url null.
+  /// The document before any event: status planning, a plan without sections (so that a reader can always
+  /// walk over plan.sections), no sections. `csv_url` may be empty: logs.csv_url null.
   Document(const RunId& run_id, const StartRequest& request, const std::string& csv_url);
 
   /// Folds one event in. Throws Error(kBug) where the data lacks what its type promises (event.h).
@@ -30,7 +30,7 @@ class Document {
   /// The whole document, members in the order of SEED's sample.
   const Json& json() const noexcept { return json_; }
 
-  bool has_plan() const;
+  bool has_plan() const;  ///< false while plan.sections is empty
   const Json& plan() const { return json_.at("plan"); }
   const Json& sections() const { return json_.at("sections"); }
   std::vector<std::string> planned_sections() const;    ///< ids in plan order; empty before the plan
@@ -38,6 +38,8 @@ class Document {
   std::vector<std::string> missing_sections() const;    ///< in plan order
 
  private:
+  void add_section(const Event& event);
+
   Json json_;
 };
 

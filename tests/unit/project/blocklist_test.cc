@@ -1,0 +1,139 @@
+#include "core/project/blocklist.h"
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <boost/test/unit_test.hpp>
+
+#include "core/base/error.h"
+#include "core/base/ids.h"
+
+using gp::project::Blocklist;
+
+namespace {
+
+const Blocklist& built_in() {
+  static const Blocklist list = Blocklist::load("");
+  return list;
+}
+
+std::string category_of(const std::string& text) {
+  const auto hit = built_in().find(text);
+  return hit ? hit->category : "";
+}
+
+struct File {
+  std::filesystem::path path = std::filesystem::temp_directory_path() / ("blocklist-" + gp::make_uuid());
+  explicit File(const std::string& text) { std::ofstream(path) << text; }
+  ~File() { std::filesystem::remove(path); }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(blocklist)
+
+BOOST_AUTO_TEST_CASE(words_of_mathematics_and_of_school_pass) {
+  for (const char* text : {"analysis of a class",
+                           "mass and title",
+                           "assessment in the basement",
+                           "therapist",
+                           "grape and raisin",
+                           "cumulative",
+                           "circumference",
+                           "sextant",
+                           "Essex",
+                           "peacock",
+                           "Scunthorpe",
+                           "Sussex",
+                           "cocktail of fractions",
+                           "probability of dice and cards",
+                           "the chance of a shot",
+                           "bar chart",
+                           "gross and net price",
+                           "a pound of dates",
+                           "angle bisector",
+                           "sex ratio at birth",
+                           "hot glue gun",
+                           "cotton gin",
+                           "A5 paper",
+                           "3rd root",
+                           "9am to 5pm",
+                           "sin 45 and cos 30",
+                           "$5 and 7% off",
+                           "shuttlecock",
+                           "hamster",
+                           "begun",
+                           "drum",
+                           "cucumber",
+                           "document",
+                           "كتاب الرياضيات",
+                           "نسبة الذكور الى الاناث",
+                           "حساب المساحة",
+                           "الكسور العشرية",
+                           "مكسرات",
+                           "كسر",
+                           "قوس"}) {
+    BOOST_TEST(category_of(text) == "", text);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(blocked_words_are_found_by_category) {
+  BOOST_TEST(category_of("Pour the whisky into the cups") == "alcohol");
+  BOOST_TEST(category_of("a CASINO budget") == "gambling");
+  BOOST_TEST(category_of("rifles and guns") == "weapons");
+  BOOST_TEST(category_of("kill yourself") == "self_harm");
+  BOOST_TEST(category_of("fuck") == "profanity");
+}
+
+BOOST_AUTO_TEST_CASE(disguises_are_seen_through) {
+  for (const char* text : {"ＷＨＩＳＫＹ", "wh1sky", "WHÍSKY", "wh\u200Bisky", "c4sino", "sh!t", "v0dka",
+                           "fu\u00ADck", "machine-gun"}) {
+    BOOST_TEST(category_of(text) != "", text);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(arabic_is_found_in_every_spelling) {
+  for (const char* text :
+       {"قمار", "القمار", "والقمار", "قِمَار", "قمـــار", "أسلحة", "اسلحه", "بالخمر", "للمخدرات", "إرهاب"}) {
+    BOOST_TEST(category_of(text) != "", text);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_file_adds_words_and_takes_words_away) {
+  const File file("# ours\nhomework\n+pop quiz\n-whisky\n\n");
+  const Blocklist list = Blocklist::load(file.path);
+  BOOST_REQUIRE(list.find("the HOMEWORK"));
+  BOOST_TEST(list.find("the HOMEWORK")->category == "custom");
+  BOOST_TEST(list.find("a pop-quiz today").has_value());
+  BOOST_TEST(!list.find("pop music"));
+  BOOST_TEST(!list.find("whisky"));
+  BOOST_TEST(list.find("vodka").has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_broken_file_is_refused_with_its_line) {
+  const auto complains_of = [](const std::string& what) {
+    return [what](const gp::Error& error) {
+      return error.kind() == gp::ErrorKind::kBadInput &&
+             std::string(error.what()).find(what) != std::string::npos;
+    };
+  };
+  const File no_word("word\n+ --\n");
+  BOOST_CHECK_EXCEPTION(Blocklist::load(no_word.path), gp::Error, complains_of("line 2"));
+  const File too_long("one two three four five\n");
+  BOOST_CHECK_EXCEPTION(Blocklist::load(too_long.path), gp::Error, complains_of("line 1"));
+  const File not_utf8("\xff\n");
+  BOOST_CHECK_EXCEPTION(Blocklist::load(not_utf8.path), gp::Error, complains_of("UTF-8"));
+  BOOST_CHECK_EXCEPTION(Blocklist::load("/nowhere/list.txt"), gp::Error, complains_of("/nowhere/list.txt"));
+}
+
+BOOST_AUTO_TEST_CASE(large_and_odd_input_is_no_trouble) {
+  std::string text;
+  for (int i = 0; i < 20'000; ++i) text += "class circumference ";
+  BOOST_TEST(!built_in().find(text));
+  BOOST_TEST(!built_in().find(""));
+  BOOST_TEST(!built_in().find(std::string(200'000, 'a')));
+  BOOST_TEST(!built_in().find("\xff\xfe"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
