@@ -189,11 +189,10 @@ void Generation::read_answer(llm::ChatCall& call, const llm::Assignment& assignm
     if (!answer.parse_problem.empty()) continue;  // read on for the usage and the log
     try {
       reader.push(*piece_of_text);
-      while (const auto piece = reader.next()) intake.take(*piece);
     } catch (const Error& error) {
-      if (error.kind() != ErrorKind::kBadInput && error.kind() != ErrorKind::kTooLarge) throw;
       answer.parse_problem = error.what();
     }
+    while (const auto piece = reader.next()) intake.take(*piece);  // also those before the fault
   }
   answer.result = call.result();
   answer.faults = intake.faults();

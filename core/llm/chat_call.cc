@@ -1,0 +1,149 @@
+#include "core/llm/chat_call.h"
+
+#include <deque>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/curl/transfer.h"
+#include "core/llm/completion.h"
+#include "core/llm/data_lines.h"
+#include "core/llm/provider_error.h"
+
+namespace gp::llm {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kLongestPull{150};  // should_stop is asked at least every 200 ms
+constexpr std::size_t kMaxErrorBytes = 64 * 1024;
+constexpr std::size_t kMaxWholeBytes = 2 * 1024 * 1024;
+
+curl::Post post_of(const Config& config, const Json& body) {
+  std::string base = config.openai_base_url;
+  while (base.ends_with('/')) base.pop_back();
+  std::vector<std::string> headers = {"Content-Type: application/json",
+                                      "Accept: text/event-stream, application/json"};
+  if (!config.openai_api_key.empty())
+    headers.push_back("Authorization: Bearer " + config.openai_api_key.reveal());
+  return {base + "/chat/completions", std::move(headers), dump_json(body), config.llm_connect_timeout_s};
+}
+
+CallResult ended(CallStatus status, std::string detail) {
+  CallResult result;
+  result.status = status;
+  result.detail = std::move(detail);
+  return result;
+}
+
+}  // namespace
+
+struct ChatCall::Impl {
+  const Config& config;
+  std::function<bool()> should_stop;
+  std::unique_ptr<curl::Transfer> transfer;
+  DataLines lines;
+  Completion completion;
+  std::string unread;             ///< of the body: an error's or a whole completion's text
+  std::deque<std::string> texts;  ///< what next_text() has not returned yet
+  bool has_text = false;
+  bool has_ended = false;
+  CallResult result;
+  SteadyTime last_progress = steady_now();
+
+  Impl(const Config& given, const Json& body, std::function<bool()> stop)
+      : config(given),
+        should_stop(std::move(stop)),
+        transfer(std::make_unique<curl::Transfer>(post_of(given, body))) {}
+
+  /// Ends the call and its connection; usage and model are what the answer has told so far.
+  void end(CallResult how) {
+    if (how.model.empty()) {
+      const CallResult so_far = completion.result("");
+      how.usage = so_far.usage;
+      how.model = so_far.model;
+    }
+    result = std::move(how);
+    has_ended = true;
+    transfer.reset();
+  }
+
+  bool is_stream() const { return transfer->header("content-type").starts_with("text/event-stream"); }
+
+  void pull() {
+    if (should_stop()) return end(ended(CallStatus::kCancelled, "the call was given up"));
+    std::string bytes;
+    const auto state = transfer->pull(kLongestPull, bytes);
+    if (transfer->status() == 200 && is_stream()) {
+      take_stream(bytes);
+    } else {
+      unread += bytes;
+      if (unread.size() > kMaxWholeBytes) {
+        return end(ended(CallStatus::kUnavailable, "the LLM provider's answer is longer than 2 MiB"));
+      }
+    }
+    if (completion.has_failed() || completion.is_done()) return end(completion.result(""));
+    if (state == curl::Transfer::State::kEnded) return end_with_transfer();
+    watch_silence();
+  }
+
+  void take_stream(const std::string& bytes) {
+    try {
+      lines.push(bytes);
+    } catch (const Error& error) {
+      return end(ended(CallStatus::kUnavailable, error.what()));
+    }
+    while (const auto data = lines.next()) {
+      last_progress = steady_now();
+      add_text(completion.take_chunk(*data));
+    }
+  }
+
+  void add_text(std::string text) {
+    if (text.empty()) return;
+    has_text = true;
+    texts.push_back(std::move(text));
+  }
+
+  void end_with_transfer() {
+    const long status = transfer->status();
+    const std::string failure = transfer->failure();
+    if (status == 0)
+      return end(ended(CallStatus::kUnavailable, "no answer from the LLM provider: " + failure));
+    if (status != 200) {
+      const auto header = [this](std::string_view name) { return transfer->header(name); };
+      return end(judge_http_error(status, header, unread.substr(0, kMaxErrorBytes), wall_now()));
+    }
+    if (!is_stream() && failure.empty()) add_text(completion.take_whole(unread));
+    end(completion.result(failure));
+  }
+
+  void watch_silence() {
+    const milliseconds limit = has_text ? config.llm_idle_timeout_s : config.llm_first_byte_timeout_s;
+    if (steady_now() - last_progress < limit) return;
+    end(ended(CallStatus::kTimeout,
+              fmt::format("the LLM was silent for {} s {}",
+                          std::chrono::duration_cast<std::chrono::seconds>(limit).count(),
+                          has_text ? "in the middle of its answer" : "before its answer")));
+  }
+};
+
+ChatCall::ChatCall(const Config& config, const Json& body, std::function<bool()> should_stop)
+    : impl_(std::make_unique<Impl>(config, body, std::move(should_stop))) {}
+
+ChatCall::~ChatCall() = default;
+
+std::optional<std::string> ChatCall::next_text() {
+  while (impl_->texts.empty() && !impl_->has_ended) impl_->pull();
+  if (impl_->texts.empty()) return std::nullopt;
+  std::string text = std::move(impl_->texts.front());
+  impl_->texts.pop_front();
+  return text;
+}
+
+const CallResult& ChatCall::result() const { return impl_->result; }
+
+}  // namespace gp::llm

@@ -1,0 +1,50 @@
+#include "core/llm/prompt.h"
+
+#include <string>
+#include <string_view>
+
+#include "core/project/redaction.h"
+
+namespace gp::llm {
+
+extern const std::string_view kSystemPromptText;
+
+namespace {
+
+Json seats_of(const project::StartRequest& request) {
+  Json seats = Json::array();
+  for (int seat = 1; seat <= request.group_size; ++seat) seats.push_back(std::to_string(seat));
+  return seats;
+}
+
+Json inputs_of(const Assignment& assignment) {
+  const project::StartRequest& request = assignment.request;
+  Json inputs = {{"topic", request.topic}};
+  if (!request.title.empty()) inputs["title"] = request.title;
+  inputs["life_skill"] = request.life_skill;
+  inputs["grade_band"] = request.grade_band;
+  inputs["group_size"] = request.group_size;
+  inputs["duration_min"] = request.duration_min;
+  inputs["uae_context"] = request.uae_context;
+  inputs["seats"] = seats_of(request);
+  inputs["sections"] = assignment.section_ids;
+  inputs["wanted"] = assignment.wanted;
+  if (!assignment.plan.is_null()) inputs["plan"] = assignment.plan;
+  if (!assignment.finished.empty()) inputs["finished"] = assignment.finished;
+  for (const Fault& fault : assignment.faults) {
+    inputs["faults"].push_back({{"field", fault.field}, {"problem", fault.problem}});
+  }
+  return inputs;
+}
+
+}  // namespace
+
+Json make_messages(const Assignment& assignment) {
+  Json inputs = inputs_of(assignment);
+  project::redact_strings(inputs);
+  // "system" is understood by every server; several do not know "developer".
+  return Json::array({{{"role", "system"}, {"content", std::string(kSystemPromptText)}},
+                      {{"role", "user"}, {"content", dump_json(inputs)}}});
+}
+
+}  // namespace gp::llm
