@@ -25,12 +25,18 @@ std::string type_of(const Json& schema) {
   return type.is_array() ? type.front().get<std::string>() : type.get<std::string>();
 }
 
+/// A reference: what a range-for walks over must outlive it.
+const Json& properties_of(const Json& schema) {
+  static const Json none = Json::object();
+  return schema.contains("properties") ? schema.at("properties") : none;
+}
+
 std::string object_fault(const Json& schema, const std::string& path) {
   if (!schema.contains("additionalProperties") || schema.at("additionalProperties") != false) {
     return fmt::format("In context={}, 'additionalProperties' is required to be supplied and to be false.",
                        path);
   }
-  for (const auto& [name, member] : schema.value("properties", Json::object()).items()) {
+  for (const auto& [name, member] : properties_of(schema).items()) {
     const Json& required = schema.value("required", Json::array());
     if (std::ranges::find(required, Json(name)) == required.end()) {
       return fmt::format("In context={}, 'required' must include every key in properties. Missing '{}'.",
@@ -73,7 +79,7 @@ std::string fault_at(const Json& schema, const Json& root, const std::string& pa
   if (type_of(schema) == "array") return fault_at(schema.at("items"), root, path + "[]", depth);
   if (type_of(schema) != "object") return {};
   if (std::string fault = object_fault(schema, path); !fault.empty()) return fault;
-  for (const auto& [name, member] : schema.value("properties", Json::object()).items()) {
+  for (const auto& [name, member] : properties_of(schema).items()) {
     if (std::string fault = fault_at(member, root, path + "." + name, depth + 1); !fault.empty())
       return fault;
   }
@@ -115,7 +121,7 @@ Json invent(const Json& schema, const Json& root, std::uint64_t seed) {
   const std::string type = type_of(real);
   if (type == "object") {
     Json object = Json::object();
-    for (const auto& [name, member] : real.value("properties", Json::object()).items()) {
+    for (const auto& [name, member] : properties_of(real).items()) {
       object[name] = invent(member, root, seed + object.size());
     }
     return object;

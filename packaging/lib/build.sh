@@ -1,0 +1,19 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154  # top is set by the caller
+# Building and testing by preset, in build/cmake/<preset>.
+
+build_preset() {
+  say "building (preset $1)"
+  (cd "$top" && cmake --preset "$1" >"$(build_log "$1")" 2>&1) || { cat "$(build_log "$1")" >&2; die "configuring failed"; }
+  (cd "$top" && cmake --build --preset "$1") || die "the build failed"
+}
+
+build_log() {
+  mkdir -p "$top/build"
+  echo "$top/build/configure-$1.log"
+}
+
+run_tests() {
+  say "testing (preset $1)"
+  (cd "$top" && ctest --preset "$1")
+}

@@ -1,0 +1,55 @@
+# shellcheck shell=bash
+# What the machine must have: Debian's packages, installed where they are missing.
+
+# To build and run; `test` adds what only the tests use.
+packages_to_run=(
+  ca-certificates cmake curl g++ jq libboost-test1.81-dev libboost1.81-dev libcli11-dev libcurl4-openssl-dev libfcgi-dev
+  libfmt-dev libpq-dev libre2-dev libsqlite3-dev libsystemd-dev libutf8proc-dev libvalijson-dev nginx-light ninja-build
+  nlohmann-json3-dev pkgconf postgresql procps util-linux
+)
+packages_to_test=(clang-format clang-tidy git libfcgi-bin shellcheck)
+
+is_installed() { [[ $(dpkg-query -W -f='${Status}' "$1" 2>/dev/null) == 'install ok installed' ]]; }
+
+# Debian starts a service when its package is installed. Ours are private: nothing of the system's is started.
+without_services() {
+  local policy=/usr/sbin/policy-rc.d made=()
+  if [[ ! -e $policy ]]; then
+    printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee $policy >/dev/null
+    "${sudo[@]}" chmod 755 $policy
+    made=("$policy")
+  fi
+  if [[ ! -e /etc/postgresql-common/createcluster.conf ]]; then
+    "${sudo[@]}" mkdir -p /etc/postgresql-common
+    echo 'create_main_cluster = false' | "${sudo[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+  fi
+  local outcome=0
+  "$@" || outcome=$?
+  ((${#made[@]})) && "${sudo[@]}" rm -f "${made[@]}"
+  return "$outcome"
+}
+
+apt_get() {
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@"
+}
+
+# install_packages run|test
+install_packages() {
+  command -v dpkg-query >/dev/null || die "this is no Debian: install the packages of packaging/lib/machine.sh and use cmake --preset dev"
+  local wanted=("${packages_to_run[@]}") missing=() package
+  if [[ $1 == test ]]; then
+    wanted+=("${packages_to_test[@]}")
+    command -v node >/dev/null || wanted+=(nodejs)
+    command -v npm >/dev/null || wanted+=(npm)
+  fi
+  for package in "${wanted[@]}"; do is_installed "$package" || missing+=("$package"); done
+  ((${#missing[@]})) || return 0
+  sudo=()
+  if ((EUID != 0)); then
+    command -v sudo >/dev/null || die "these packages are missing, and there is neither root nor sudo to install them: ${missing[*]}"
+    sudo=(sudo)
+  fi
+  say "installing ${#missing[@]} packages: ${missing[*]}"
+  apt_get update || die "apt-get update failed"
+  without_services apt_get install --no-install-recommends "${missing[@]}" || die "apt-get install failed"
+}

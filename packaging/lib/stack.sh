@@ -1,0 +1,176 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154  # top is set by the caller
+# The private stack: PostgreSQL, simulated LLM, the five pools, nginx. All it writes is under $state, except unix sockets,
+# whose paths must be short: they are in $sockets.
+
+state=${DEV_STATE_DIR:-$top/build/dev}
+[[ $state == /* ]] || state=$PWD/$state
+port=${PORT:-8080}
+bin=$top/build/cmake/dev
+handlers=(start status health events worker)
+sockets=/tmp/gp-dev-$EUID-$(printf %s "$state" | sha256sum | cut -c1-10)
+address=http://127.0.0.1:$port
+
+stack_is_up() {
+  local name
+  for name in "${handlers[@]}" nginx; do process_is_up "$name" || return 1; done
+}
+
+stack_up() {
+  if stack_is_up; then
+    say "the stack is already up on $(cat "$state/run/address"); 'packaging/dev down' ends it"
+    return 0
+  fi
+  stack_down
+  if [[ ! $port =~ ^[0-9]{1,5}$ ]] || ((port < 1 || port > 65535)); then die "PORT is '$port'; allowed: 1-65535"; fi
+  if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then die "port $port is in use; choose another: PORT=8081 packaging/dev ..."; fi
+  mkdir -p "$state/run" "$state/log"
+  make_sockets_folder
+  trap 'stack_failed "interrupted"' INT TERM
+  start_database
+  start_llm
+  export_settings
+  say "making the tables"
+  "$bin/handlers/generate-project" migrate >>"$state/log/migrate.log" 2>&1 || stack_failed migrate
+  start_handlers
+  start_nginx
+  trap - INT TERM
+  echo "$address" >"$state/run/address"
+  say "up: $address (web page, API); logs in $state/log"
+}
+
+# Ends what has been started and says why, with the end of the log that tells.
+stack_failed() {
+  local log=$state/log/$1.log
+  [[ -f $log ]] && tail -n 20 "$log" >&2
+  stack_down
+  die "the stack did not start: $1"
+}
+
+stack_down() {
+  process_stop nginx QUIT 5
+  local name pids=()
+  for name in "${handlers[@]}"; do process_is_up "$name" && kill "$(process_pid "$name")" 2>/dev/null && pids+=("$name"); done
+  for name in "${handlers[@]}"; do process_stop "$name" TERM "${DEV_STOP_S:-90}"; done
+  process_stop sim-llm TERM 5
+  process_stop postgres INT 20
+  rm -f "$state/run/address"
+}
+
+stack_status() {
+  local name down=0
+  for name in postgres sim-llm "${handlers[@]}" nginx; do
+    if process_is_up "$name"; then
+      printf '%-10s up    pid %s\n' "$name" "$(process_pid "$name")"
+    else
+      printf '%-10s down\n' "$name"
+      case $name in postgres | sim-llm) ;; *) down=1 ;; esac
+    fi
+  done
+  [[ -f $state/run/address ]] && echo "address    $(cat "$state/run/address")"
+  return "$down"
+}
+
+make_sockets_folder() {
+  mkdir -p "$sockets"
+  chmod 711 "$sockets" || true
+  [[ -O $sockets && ! -L $sockets ]] || die "$sockets belongs to somebody else"
+}
+
+# PostgreSQL does not run as root: it gets the account that its package made.
+as_database_user() {
+  if ((EUID == 0)); then
+    setpriv --reuid=postgres --regid=postgres --clear-groups env HOME=/tmp "$@"
+  else
+    "$@"
+  fi
+}
+
+# Under $state where its account can reach that, else beside the sockets (a clone in /root is closed to it).
+database_folder() {
+  mkdir -p "$state"
+  if as_database_user test -x "$state" 2>/dev/null; then echo "$state/postgres"; else echo "/var/tmp/${sockets##*/}-postgres"; fi
+}
+
+start_database() {
+  [[ -n ${DATABASE_URL:-} ]] && return 0
+  local programs data
+  programs=$(find /usr/lib/postgresql -maxdepth 2 -name bin | sort -V | tail -n 1)
+  [[ -x $programs/postgres ]] || die "PostgreSQL's server is not installed"
+  data=$(database_folder)
+  mkdir -p "$data" "$sockets/postgres"
+  chmod 700 "$data" "$sockets/postgres"
+  ((EUID == 0)) && chown postgres:postgres "$data" "$sockets/postgres"
+  if [[ ! -f $data/PG_VERSION ]]; then
+    say "making a private PostgreSQL cluster"
+    (cd / && as_database_user "$programs/initdb" -D "$data" -U postgres -A trust -E UTF8 --no-locale --no-instructions) \
+      >"$state/log/postgres.log" 2>&1 || stack_failed postgres
+  fi
+  say "starting PostgreSQL"
+  process_start postgres "$(command -v bash)" -c "cd / && exec $(as_database_user_words) '$programs/postgres' -D '$data' \
+    -c listen_addresses= -c unix_socket_directories='$sockets/postgres' -c max_connections=300"
+  wait_for 60 "$programs/pg_isready" -q -h "$sockets/postgres" || stack_failed postgres
+  export DATABASE_URL="postgresql:///postgres?host=$sockets/postgres&user=postgres"
+}
+
+as_database_user_words() {
+  ((EUID == 0)) && echo 'setpriv --reuid=postgres --regid=postgres --clear-groups env HOME=/tmp'
+  return 0
+}
+
+# Without a key and without another server: the simulated LLM, whose model names say what it is.
+start_llm() {
+  [[ -n ${OPENAI_API_KEY:-}${OPENAI_API_KEY_FILE:-} ]] && return 0
+  if [[ -n ${OPENAI_BASE_URL:-} ]]; then
+    export OPENAI_API_KEY=none
+    return 0
+  fi
+  say "starting the simulated LLM (no OPENAI_API_KEY is set)"
+  : >"$state/log/sim-llm.log"
+  process_start sim-llm "$bin/tests/support/gp-sim-llm" --tokens-per-second "${SIM_LLM_TOKENS_PER_SECOND:-200}" \
+    --journal "$state/log/sim-llm-journal.jsonl"
+  wait_for 10 grep -q 'listening on' "$state/log/sim-llm.log" || stack_failed sim-llm
+  local where
+  where=$(sed -n 's/^listening on //p' "$state/log/sim-llm.log" | tail -n 1)
+  export OPENAI_BASE_URL=http://$where/v1 OPENAI_API_KEY=simulated MODEL_PRIMARY=${MODEL_PRIMARY:-simulated-gpt-5-mini}
+  echo "http://$where" >"$state/run/sim-llm.address"
+}
+
+export_settings() {
+  export PORT=$port RUNTIME_DIR=$sockets CSV_LOG_DIR=${CSV_LOG_DIR:-$state/logs} SPOOL_PATH=${SPOOL_PATH:-$state/spool/spool.db}
+}
+
+start_handlers() {
+  say "starting ${handlers[*]}"
+  local name
+  for name in "${handlers[@]}"; do process_start "$name" "$bin/handlers/gp-$name"; done
+  for name in "${handlers[@]}"; do
+    [[ $name == worker ]] || wait_for 20 test -S "$sockets/$name.sock" || stack_failed "$name"
+  done
+}
+
+start_nginx() {
+  say "starting nginx on port $port"
+  local folder=$state/nginx
+  mkdir -p "$folder"
+  configure_nginx "$folder"
+  process_start nginx "$(command -v nginx || echo /usr/sbin/nginx)" -p "$folder/" -c "$folder/nginx.conf" -e "$folder/error.log"
+  wait_for 20 curl -fsS -o /dev/null "$address/health" || { cat "$folder/error.log" >&2; stack_failed nginx; }
+}
+
+# configure_nginx FOLDER: nginx/ with its @NAMES@ filled in.
+configure_nginx() {
+  local folder=$1 user='' files
+  files=$(ulimit -Hn)
+  [[ $files == unlimited ]] && files=1048576
+  ((EUID == 0)) && user='user root;'
+  mkdir -p "$folder/snippets"
+  local template
+  for template in nginx.conf.in generate-project.conf.in snippets/problems.conf snippets/problem_headers.conf \
+    snippets/parameters.conf snippets/handler.conf snippets/stream.conf; do
+    sed -e "s|@LISTEN@|127.0.0.1:$port backlog=4096|; s|@SERVER_NAME@|localhost|; s|@RUNTIME_DIR@|$sockets|" \
+      -e "s|@SNIPPETS_DIR@|$folder/snippets|; s|@WWW_DIR@|$top/nginx/www|; s|@STATE_DIR@|$folder|; s|@USER_LINE@|$user|" \
+      -e "s|@MAX_FILES@|$files|; s|@MAX_CONNECTIONS@|$((files / 2 < 40000 ? files / 2 : 40000))|" \
+      "$top/nginx/$template" >"$folder/${template%.in}"
+  done
+}
