@@ -6,10 +6,12 @@
 state=${DEV_STATE_DIR:-$top/build/dev}
 [[ $state == /* ]] || state=$PWD/$state
 port=${PORT:-8080}
-bin=$top/build/cmake/dev
+bin=$top/build/cmake/${DEV_PRESET:-dev}
 handlers=(start status health events worker)
 sockets=/tmp/gp-dev-$EUID-$(printf %s "$state" | sha256sum | cut -c1-10)
 address=http://127.0.0.1:$port
+# shellcheck source=packaging/lib/database.sh
+source "$top/packaging/lib/database.sh"
 
 stack_is_up() {
   local name
@@ -27,7 +29,7 @@ stack_up() {
   mkdir -p "$state/run" "$state/log"
   make_sockets_folder
   trap 'stack_failed "interrupted"' INT TERM
-  start_database
+  [[ -n ${DATABASE_URL:-} ]] || start_database
   start_llm
   export_settings
   say "making the tables"
@@ -71,53 +73,6 @@ stack_status() {
   return "$down"
 }
 
-make_sockets_folder() {
-  mkdir -p "$sockets"
-  chmod 711 "$sockets" || true
-  [[ -O $sockets && ! -L $sockets ]] || die "$sockets belongs to somebody else"
-}
-
-# PostgreSQL does not run as root: it gets the account that its package made.
-as_database_user() {
-  if ((EUID == 0)); then
-    setpriv --reuid=postgres --regid=postgres --clear-groups env HOME=/tmp "$@"
-  else
-    "$@"
-  fi
-}
-
-# Under $state where its account can reach that, else beside the sockets (a clone in /root is closed to it).
-database_folder() {
-  mkdir -p "$state"
-  if as_database_user test -x "$state" 2>/dev/null; then echo "$state/postgres"; else echo "/var/tmp/${sockets##*/}-postgres"; fi
-}
-
-start_database() {
-  [[ -n ${DATABASE_URL:-} ]] && return 0
-  local programs data
-  programs=$(find /usr/lib/postgresql -maxdepth 2 -name bin | sort -V | tail -n 1)
-  [[ -x $programs/postgres ]] || die "PostgreSQL's server is not installed"
-  data=$(database_folder)
-  mkdir -p "$data" "$sockets/postgres"
-  chmod 700 "$data" "$sockets/postgres"
-  ((EUID == 0)) && chown postgres:postgres "$data" "$sockets/postgres"
-  if [[ ! -f $data/PG_VERSION ]]; then
-    say "making a private PostgreSQL cluster"
-    (cd / && as_database_user "$programs/initdb" -D "$data" -U postgres -A trust -E UTF8 --no-locale --no-instructions) \
-      >"$state/log/postgres.log" 2>&1 || stack_failed postgres
-  fi
-  say "starting PostgreSQL"
-  process_start postgres "$(command -v bash)" -c "cd / && exec $(as_database_user_words) '$programs/postgres' -D '$data' \
-    -c listen_addresses= -c unix_socket_directories='$sockets/postgres' -c max_connections=300"
-  wait_for 60 "$programs/pg_isready" -q -h "$sockets/postgres" || stack_failed postgres
-  export DATABASE_URL="postgresql:///postgres?host=$sockets/postgres&user=postgres"
-}
-
-as_database_user_words() {
-  ((EUID == 0)) && echo 'setpriv --reuid=postgres --regid=postgres --clear-groups env HOME=/tmp'
-  return 0
-}
-
 # Without a key and without another server: the simulated LLM, whose model names say what it is.
 start_llm() {
   [[ -n ${OPENAI_API_KEY:-}${OPENAI_API_KEY_FILE:-} ]] && return 0
@@ -151,26 +106,12 @@ start_handlers() {
 
 start_nginx() {
   say "starting nginx on port $port"
-  local folder=$state/nginx
-  mkdir -p "$folder"
-  configure_nginx "$folder"
-  process_start nginx "$(command -v nginx || echo /usr/sbin/nginx)" -p "$folder/" -c "$folder/nginx.conf" -e "$folder/error.log"
-  wait_for 20 curl -fsS -o /dev/null "$address/health" || { cat "$folder/error.log" >&2; stack_failed nginx; }
-}
-
-# configure_nginx FOLDER: nginx/ with its @NAMES@ filled in.
-configure_nginx() {
-  local folder=$1 user='' files
+  local folder=$state/nginx files
   files=$(ulimit -Hn)
   [[ $files == unlimited ]] && files=1048576
-  ((EUID == 0)) && user='user root;'
-  mkdir -p "$folder/snippets"
-  local template
-  for template in nginx.conf.in generate-project.conf.in snippets/problems.conf snippets/problem_headers.conf \
-    snippets/parameters.conf snippets/handler.conf snippets/stream.conf; do
-    sed -e "s|@LISTEN@|127.0.0.1:$port backlog=4096|; s|@SERVER_NAME@|localhost|; s|@RUNTIME_DIR@|$sockets|" \
-      -e "s|@SNIPPETS_DIR@|$folder/snippets|; s|@WWW_DIR@|$top/nginx/www|; s|@STATE_DIR@|$folder|; s|@USER_LINE@|$user|" \
-      -e "s|@MAX_FILES@|$files|; s|@MAX_CONNECTIONS@|$((files / 2 < 40000 ? files / 2 : 40000))|" \
-      "$top/nginx/$template" >"$folder/${template%.in}"
-  done
+  "$top/packaging/configure-nginx" "$folder" LISTEN="127.0.0.1:$port backlog=4096" SERVER_NAME=localhost RUNTIME_DIR="$sockets" \
+    WWW_DIR="$top/nginx/www" STATE_DIR="$folder" USER_LINE="$( ((EUID == 0)) && echo 'user root;')" MAX_FILES="$files" \
+    MAX_CONNECTIONS=$((files / 2 < 40000 ? files / 2 : 40000))
+  process_start nginx "$(command -v nginx || echo /usr/sbin/nginx)" -p "$folder/" -c "$folder/nginx.conf" -e "$folder/error.log"
+  wait_for 20 curl -fsS -o /dev/null "$address/health" || { cat "$folder/error.log" >&2; stack_failed nginx; }
 }
