@@ -388,8 +388,10 @@ class StreamServer::Impl {
 
   void end_all() {
     for (auto& [fd, stream] : streams_) {
-      if (stream->phase == Phase::kOpening)
-        refuse(*stream, {503, "stopping", "This process is being stopped; try again at once."});
+      if (stream->phase == Phase::kOpening) {  // a refusal would stop an EventSource for good
+        stream->note = "this process is being stopped: come back";
+        start(*stream);
+      }
       if (stream->phase == Phase::kLive) end(*stream);
     }
     bury();

@@ -8,10 +8,12 @@ make_sockets_folder() {
   [[ -O $sockets && ! -L $sockets ]] || die "$sockets belongs to somebody else"
 }
 
-# PostgreSQL does not run as root: it gets the account that its package made.
+# PostgreSQL does not run as root: it gets the account that its package makes, else the one that owns nothing.
+database_user() { id -un postgres 2>/dev/null || echo nobody; }
+
 as_database_user() {
   if ((EUID == 0)); then
-    setpriv --reuid=postgres --regid=postgres --clear-groups env HOME=/tmp "$@"
+    setpriv --reuid="$(database_user)" --regid="$(id -g "$(database_user)")" --clear-groups env HOME=/tmp "$@"
   else
     "$@"
   fi
@@ -31,7 +33,7 @@ start_database() {
   data=$(database_folder)
   mkdir -p "$data" "$sockets/postgres"
   chmod 700 "$data" "$sockets/postgres"
-  ((EUID == 0)) && chown postgres:postgres "$data" "$sockets/postgres"
+  ((EUID == 0)) && chown "$(database_user):" "$data" "$sockets/postgres"
   if [[ ! -f $data/PG_VERSION ]]; then
     say "making a private PostgreSQL cluster"
     (cd / && as_database_user "$programs/initdb" -D "$data" -U postgres -A trust -E UTF8 --no-locale --no-instructions) \
@@ -45,6 +47,6 @@ start_database() {
 }
 
 as_database_user_words() {
-  ((EUID == 0)) && echo 'setpriv --reuid=postgres --regid=postgres --clear-groups env HOME=/tmp'
+  ((EUID == 0)) && echo "setpriv --reuid=$(database_user) --regid=$(id -g "$(database_user)") --clear-groups env HOME=/tmp"
   return 0
 }

@@ -9,7 +9,8 @@ packages_to_run=(
 )
 packages_to_test=(clang-format clang-tidy git libfcgi-bin shellcheck)
 
-is_installed() { [[ $(dpkg-query -W -f='${Status}' "$1" 2>/dev/null) == 'install ok installed' ]]; }
+# The files are there, even where the package's own set-up did not get through.
+is_installed() { [[ $(dpkg-query -W -f='${Status}' "$1" 2>/dev/null) == install\ ok\ @(installed|unpacked|half-configured) ]]; }
 
 # Debian starts a service when its package is installed. Ours are private: nothing of the system's is started.
 without_services() {
@@ -51,5 +52,8 @@ install_packages() {
   fi
   say "installing ${#missing[@]} packages: ${missing[*]}"
   apt_get update || die "apt-get update failed"
-  without_services apt_get install --no-install-recommends "${missing[@]}" || die "apt-get install failed"
+  without_services apt_get install --no-install-recommends "${missing[@]}" && return 0
+  # A package may fail to set up something that we do not need: a certificate on a read-only /etc, for one.
+  for package in "${wanted[@]}"; do is_installed "$package" || die "apt-get could not install $package"; done
+  say "apt-get could not set up every package (see above), but all files are there: going on"
 }

@@ -6,7 +6,7 @@
 state=${DEV_STATE_DIR:-$top/build/dev}
 [[ $state == /* ]] || state=$PWD/$state
 port=${PORT:-8080}
-bin=$top/build/cmake/${DEV_PRESET:-dev}
+bin=${DEV_BUILD_DIR:-$top/build/cmake/dev}
 handlers=(start status health events worker)
 sockets=/tmp/gp-dev-$EUID-$(printf %s "$state" | sha256sum | cut -c1-10)
 address=http://127.0.0.1:$port

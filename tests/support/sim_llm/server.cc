@@ -249,11 +249,11 @@ awaitable<bool> Server::complete(Tcp& stream, const Request& request) {
     end_call(call, "garbage_http");
     co_return false;
   }
-  co_return co_await send_reply(stream, request, body,
-                                write_reply(body, fault, static_cast<int>(calls_), options_.seed), call);
+  const Reply reply = write_reply(body, fault, static_cast<int>(calls_), options_.seed);
+  co_return co_await send_reply(stream, request, body, reply, call);
 }
 
-awaitable<bool> Server::send_reply(Tcp& stream, const Request& request, const Json& body, Reply reply,
+awaitable<bool> Server::send_reply(Tcp& stream, const Request& request, const Json& body, const Reply& reply,
                                    std::size_t call) {
   if (!body.value("stream", false)) {
     Response response = json_answer(200, whole_completion(reply, static_cast<int>(calls_)));
@@ -270,7 +270,8 @@ awaitable<bool> Server::send_reply(Tcp& stream, const Request& request, const Js
   head.chunked(true);
   http::response_serializer<http::empty_body> serializer{head};
   const auto [fault, size] = co_await http::async_write_header(stream, serializer, kUse);
-  const std::string outcome = fault ? "client_gone" : co_await send_frames(stream, body, reply, call);
+  std::string outcome = "client_gone";  // no ?: around co_await: GCC 12 destroys its result twice
+  if (!fault) outcome = co_await send_frames(stream, body, reply, call);
   end_call(call, outcome);
   if (outcome != "sent") co_return false;
   const auto [last_fault, last_size] = co_await asio::async_write(stream, http::make_chunk_last(), kUse);

@@ -44,7 +44,7 @@ class Server {
   boost::asio::awaitable<bool> answer(Tcp& stream, const Request& request);
   boost::asio::awaitable<bool> complete(Tcp& stream, const Request& request);
   boost::asio::awaitable<bool> send_reply(Tcp& stream, const Request& request, const gp::Json& body,
-                                          Reply reply, std::size_t call);
+                                          const Reply& reply, std::size_t call);
   boost::asio::awaitable<std::string> send_frames(Tcp& stream, const gp::Json& body, const Reply& reply,
                                                   std::size_t call);
 

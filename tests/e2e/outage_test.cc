@@ -1,0 +1,167 @@
+// What happens when a part of the service is away: nothing is lost, and everybody is told the truth.
+
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/base/clock.h"
+#include "tests/e2e/on_stack.h"
+
+using e2e::OnStack;
+using e2e::stack;
+using gp::Json;
+using std::chrono::seconds;
+using support::EventStream;
+using support::start_body;
+
+namespace {
+
+struct Settings {
+  Settings() {
+    OnStack::settings = {
+        {"SSE_KEEPALIVE_S", "1"}, {"LEASE_S", "4"}, {"LEASE_BEAT_S", "1"}, {"WORKER_PROCESSES", "2"}};
+  }
+} settings_before_the_stack;
+
+}  // namespace
+
+BOOST_TEST_GLOBAL_FIXTURE(OnStack);
+
+namespace {
+
+std::string stream_of(const std::string& run_id) { return "/events/stream?run_id=" + run_id; }
+
+/// The children of a pool's master.
+std::vector<int> children_of(const std::string& pool) {
+  const std::string text = support::run(fmt::format("pgrep -P {}", stack().pid_of(pool))).output;
+  std::vector<int> pids;
+  for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1)
+    pids.push_back(std::stoi(text.substr(at)));
+  return pids;
+}
+
+void kill_children(const std::string& pool) {
+  for (const int pid : children_of(pool)) ::kill(pid, SIGKILL);
+}
+
+/// The events of a run, by as many connections as it takes.
+std::vector<support::StreamEvent> follow_over_breaks(const std::string& run_id) {
+  std::vector<support::StreamEvent> events;
+  const auto deadline = gp::steady_now() + seconds(120);
+  while (gp::steady_now() < deadline) {
+    try {
+      EventStream stream(stack().port(), stream_of(run_id),
+                         {{"Last-Event-ID", std::to_string(events.size())}});
+      while (auto event = stream.next()) {
+        events.push_back(std::move(*event));
+        if (events.back().name == "run_completed" || events.back().name == "error") return events;
+      }
+    } catch (const std::exception&) {
+      // cut; an EventSource would come back as well
+    }
+    support::run("sleep 0.2");
+  }
+  return events;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(outage)
+
+BOOST_AUTO_TEST_CASE(a_database_that_goes_away_in_the_middle_costs_nothing) {
+  const Json body = start_body("database_away");
+  stack().set_rate("database_away", 700);
+  const std::string run_id = stack().start(body);
+  EventStream stream(stack().port(), stream_of(run_id));
+  std::vector<support::StreamEvent> events;
+  while (events.size() < 4)
+    events.push_back(*stream.next());  // run_started, plan, section_started, section_completed
+  stack().stop_database();
+
+  // Callers are told to come back; liveness is not disturbed; the stream stays open and says why.
+  const auto refused = stack().post_start(start_body("while_away"));
+  BOOST_TEST(refused.status == 503);
+  BOOST_TEST(!refused.header("retry-after").empty());
+  BOOST_TEST(refused.json().at("code") == "database_unavailable");
+  BOOST_TEST(stack().get("/status/database_away").status == 503);
+  BOOST_TEST(stack().get("/health").status == 200);
+  BOOST_TEST(stream.wait_for_text("unavailable", seconds(20)), stream.raw());
+  support::run("sleep 3");  // the LLM ends meanwhile
+
+  stack().start_database();
+  for (auto& event : stream.rest()) events.push_back(std::move(event));
+  if (events.back().name != "run_completed") {
+    for (auto& event : follow_over_breaks(run_id)) {
+      if (event.id > static_cast<std::int64_t>(events.size())) events.push_back(std::move(event));
+    }
+  }
+  e2e::check_consistent(body, run_id, events);
+  BOOST_TEST(events.back().name == "run_completed");
+  BOOST_TEST(stack().calls("database_away").size() == 1u);  // P3: nothing was paid for twice
+  BOOST_TEST(stack().post_start(start_body("while_away")).status == 202);
+}
+
+BOOST_AUTO_TEST_CASE(a_worker_that_is_killed_has_a_successor_that_keeps_its_sections) {
+  const Json body = start_body("worker_killed");
+  stack().set_rate("worker_killed", 700);
+  const std::string run_id = stack().start(body);
+  {
+    EventStream stream(stack().port(), stream_of(run_id));
+    while (stream.next()->name != "section_completed") continue;
+  }
+  kill_children("worker");
+  const auto events = follow_over_breaks(run_id);
+  e2e::check_consistent(body, run_id, events);
+  BOOST_TEST(events.back().name == "run_completed");
+  const auto calls = stack().calls("worker_killed");
+  BOOST_REQUIRE(calls.size() == 2u);
+  const Json inputs =
+      gp::parse_json(calls[1].at("body").at("messages").at(1).at("content").get<std::string>());
+  BOOST_TEST(inputs.at("wanted").size() < 3u);
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_process_that_is_killed_is_replaced_and_its_clients_come_back) {
+  const Json body = start_body("stream_killed");
+  stack().set_rate("stream_killed", 1500);
+  const std::string run_id = stack().start(body);
+  {
+    EventStream stream(stack().port(), stream_of(run_id));
+    BOOST_TEST(stream.next()->name == "run_started");
+  }
+  kill_children("events");
+  const auto events = follow_over_breaks(run_id);
+  e2e::check_consistent(body, run_id, events);
+  BOOST_TEST(events.back().name == "run_completed");
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_reads_nothing_disturbs_nobody) {
+  const std::string run_id = stack().start(start_body("slow_client"));
+  std::vector<std::unique_ptr<EventStream>> idle;
+  for (int i = 0; i < 50; ++i)
+    idle.push_back(std::make_unique<EventStream>(stack().port(), stream_of(run_id)));
+  e2e::check_consistent(start_body("slow_client"), run_id, stack().follow(run_id));
+}
+
+BOOST_AUTO_TEST_CASE(a_pool_that_is_gone_is_a_clear_answer_and_no_end_for_streams) {
+  for (const char* pool : {"status", "events"}) ::kill(stack().pid_of(pool), SIGTERM);
+  const auto deadline = gp::steady_now() + seconds(20);
+  while (gp::steady_now() < deadline && stack().get("/status/slow_client").status != 503)
+    support::run("sleep 0.2");
+  const auto reply = stack().get("/status/slow_client");
+  BOOST_TEST(reply.status == 503);
+  BOOST_TEST(reply.header("content-type") == "application/problem+json");
+  BOOST_TEST(reply.json().at("code") == "service_unavailable");
+  BOOST_TEST(!reply.header("retry-after").empty());
+  BOOST_TEST(reply.count("x-request-id") == 1);
+  const auto stream = stack().get("/events/stream?run_id=6f1c9d2e-7b1a-4c55-9a60-0d9f2f1f3f10");
+  BOOST_TEST(stream.status == 200);
+  BOOST_TEST(stream.header("content-type") == "text/event-stream; charset=utf-8");
+  BOOST_TEST(stream.body.starts_with("retry: "));
+  BOOST_TEST(stack().get("/health").status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(no_process_left_a_sanitizer_report) { BOOST_TEST(stack().sanitizer_reports() == ""); }
+
+BOOST_AUTO_TEST_SUITE_END()
