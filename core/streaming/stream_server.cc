@@ -9,9 +9,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include "core/base/error.h"
 #include "core/base/report.h"
@@ -20,8 +17,10 @@
 #include "core/http/cors.h"
 #include "core/http/problem.h"
 #include "core/http/sse.h"
+#include "core/streaming/arrivals.h"
 #include "core/streaming/hub.h"
 #include "core/streaming/log_reader.h"
+#include "core/streaming/poller.h"
 #include "core/streaming/stream.h"
 #include "core/streaming/stream_request.h"
 
@@ -33,7 +32,6 @@ using Phase = Stream::Phase;
 using Standing = runlog::RunTail::Standing;
 
 constexpr int kEventsPerTurn = 512;
-constexpr int kAcceptsPerTurn = 64;  ///< so that a burst of clients does not keep the others waiting
 constexpr milliseconds kTick{
     250};  ///< how exact the timers are; a scan of 10,000 streams takes well below 1 ms
 constexpr milliseconds kRetryMin{
@@ -84,13 +82,10 @@ class StreamServer::Impl {
         cors_(options_.allowed_origins, std::string(kMethods)),
         listen_fd_(listen_fd),
         stop_fd_(stop_fd),
-        epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+        arrivals_(poller_, listen_fd, options_.request_patience),
         reader_(std::move(log)),
         keepalive_(as_record(http::sse::comment(kKeepalive))) {
-    if (!epoll_) throw Error(ErrorKind::kUnavailable, "cannot make an epoll descriptor");
-    watch(listen_fd_, EPOLLIN);
-    watch(stop_fd_, EPOLLIN);
-    watch(reader_.news_fd(), EPOLLIN);
+    for (const int fd : {listen_fd_, stop_fd_, reader_.news_fd()}) poller_.watch(fd, EPOLLIN);
   }
 
   void run() {
@@ -103,25 +98,11 @@ class StreamServer::Impl {
   }
 
  private:
-  // The loop
-  // --------------------------------------------------------------------------------------------------------
-
-  void watch(int fd, std::uint32_t events) const {
-    epoll_event event{};
-    event.events = events;
-    event.data.fd = fd;
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
-      ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event);
-  }
-
   void turn() {
     std::array<epoll_event, kEventsPerTurn> events{};
-    const int count =
-        ::epoll_wait(epoll_.get(), events.data(), kEventsPerTurn, static_cast<int>(kTick.count()));
-    for (int i = 0; i < count; ++i) {
-      const epoll_event& event = events[static_cast<std::size_t>(i)];
+    for (const epoll_event& event : poller_.wait(events, kTick)) {
       if (event.data.fd == listen_fd_) {
-        accept_some();
+        arrivals_.accept_some();
       } else if (event.data.fd == stop_fd_) {
         is_stopping_ = true;
       } else if (event.data.fd == reader_.news_fd()) {
@@ -134,7 +115,10 @@ class StreamServer::Impl {
 
   void serve(const epoll_event& event) {
     const int fd = event.data.fd;
-    if (arriving_.contains(fd)) return read_request(fd);
+    if (arrivals_.contains(fd)) {
+      if (auto detached = arrivals_.read(fd)) begin(std::move(*detached));
+      return;
+    }
     const auto found = streams_.find(fd);
     if (found == streams_.end()) return;
     Stream& stream = *found->second;
@@ -144,31 +128,6 @@ class StreamServer::Impl {
       drain(stream);
     }
     if (stream.phase == Phase::kDead) dead_.push_back(fd);
-  }
-
-  // Connections
-  // -----------------------------------------------------------------------------------------------------
-
-  void accept_some() {
-    for (int i = 0; i < kAcceptsPerTurn; ++i) {
-      UniqueFd fd(::accept4(listen_fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-      if (!fd) return;
-      watch(fd.get(), EPOLLIN | EPOLLRDHUP | EPOLLET);
-      const int raw = fd.get();
-      arriving_.emplace(raw, Arriving{std::move(fd), steady_now() + options_.request_patience});
-    }
-  }
-
-  /// libfcgi is called only when it will not have to wait: a silent peer costs its own descriptor and nothing
-  /// else.
-  void read_request(int fd) {
-    const auto arrival = fcgi::peek_request(fd);
-    if (arrival == fcgi::Arrival::kIncomplete) return;
-    UniqueFd owned = std::move(arriving_.at(fd).fd);
-    arriving_.erase(fd);
-    if (arrival == fcgi::Arrival::kBad) return;
-    auto detached = fcgi::detach_request(std::move(owned));
-    if (detached) begin(std::move(*detached));
   }
 
   void begin(fcgi::Detached detached) {
@@ -181,7 +140,7 @@ class StreamServer::Impl {
     stream->request = std::make_unique<http::Request>(std::move(detached.request));
     Stream& added = *stream;
     const int fd = added.fd.get();
-    watch(fd, EPOLLRDHUP | EPOLLOUT | EPOLLET);
+    poller_.watch(fd, EPOLLRDHUP | EPOLLOUT | EPOLLET);
     streams_.insert_or_assign(fd, std::move(stream));
     open(added);
     if (added.phase == Phase::kDead) dead_.push_back(fd);
@@ -358,7 +317,7 @@ class StreamServer::Impl {
     const SteadyTime now = steady_now();
     if (now < next_tick_) return;
     next_tick_ = now + kTick;
-    std::erase_if(arriving_, [now](const auto& entry) { return entry.second.deadline <= now; });
+    arrivals_.drop_late(now);
     for (auto& [fd, stream] : streams_) {
       tick(*stream, now);
       if (stream->phase == Phase::kDead) dead_.push_back(fd);
@@ -398,11 +357,8 @@ class StreamServer::Impl {
     for (const SteadyTime deadline = steady_now() + options_.drain;
          !streams_.empty() && steady_now() < deadline;) {
       std::array<epoll_event, kEventsPerTurn> events{};
-      const int count =
-          ::epoll_wait(epoll_.get(), events.data(), kEventsPerTurn, static_cast<int>(kTick.count()));
-      for (int i = 0; i < count; ++i) {
-        if (streams_.contains(events[static_cast<std::size_t>(i)].data.fd))
-          serve(events[static_cast<std::size_t>(i)]);
+      for (const epoll_event& event : poller_.wait(events, kTick)) {
+        if (streams_.contains(event.data.fd)) serve(event);
       }
       bury();
     }
@@ -414,21 +370,16 @@ class StreamServer::Impl {
         std::uniform_int_distribution<typename Duration::rep>(least.count(), most.count())(random_));
   }
 
-  struct Arriving {
-    UniqueFd fd;
-    SteadyTime deadline;
-  };
-
   StreamOptions options_;
   http::Cors cors_;
   int listen_fd_;
   int stop_fd_;
-  UniqueFd epoll_;
+  Poller poller_;
+  Arrivals arrivals_;
   LogReader reader_;
   std::string keepalive_;
   std::minstd_rand random_{std::random_device{}()};
   Hub hub_;
-  std::unordered_map<int, Arriving> arriving_;
   std::unordered_map<int, std::unique_ptr<Stream>> streams_;
   std::vector<int> dead_;
   SteadyTime next_tick_ = steady_now();
