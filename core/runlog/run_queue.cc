@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/pg/session.h"
@@ -60,6 +61,7 @@ struct RunQueue::Impl {
   /// Runs `work` with the session, which is dropped where it fails: the next call connects again.
   template <class Work>
   auto with_session(const Work& work) {
+    if (sessions.ensure() && std::exchange(was_connected, true)) takeover_from = steady_now() + options.lease;
     try {
       return work(sessions.get());
     } catch (const Error&) {
@@ -71,6 +73,8 @@ struct RunQueue::Impl {
   pg::SessionHolder sessions;
   pg::SessionHolder listeners;
   QueueOptions options;
+  bool was_connected = false;
+  SteadyTime takeover_from{};  ///< after an outage the owners of expired leases get one lease's time to renew
 };
 
 RunQueue::RunQueue(Secret database_url, Secret listen_url, QueueOptions options)
@@ -83,8 +87,8 @@ void RunQueue::release_former_self() {
 
 std::vector<Claim> RunQueue::claim(int most) {
   return impl_->with_session([&](pg::Session& session) {
-    const auto rows =
-        session.run(sql::kClaimRuns, {most, impl_->options.owner, impl_->options.lease.count()});
+    const auto rows = session.run(sql::kClaimRuns, {most, impl_->options.owner, impl_->options.lease.count(),
+                                                    steady_now() >= impl_->takeover_from});
     std::vector<std::pair<std::int64_t, Claim>> claims;
     for (int row = 0; row < rows.size(); ++row) {
       Claim claim;

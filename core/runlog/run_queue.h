@@ -50,9 +50,10 @@ class RunQueue {
   /// for the lease.
   void release_former_self();
 
-  /// Takes up to `most` runs, oldest first: queued ones, and running ones whose lease has expired. Each
-  /// claimed run's project row is made sure of here (inserted where the table lets us), so that no generation
-  /// waits for it.
+  /// Takes up to `most` runs, oldest first: queued ones, and running ones whose lease has expired (but not
+  /// for one lease's time after the connection was lost: their owners could not renew either). Each claimed
+  /// run's project row is made sure of here (inserted where the table lets us), so that no generation waits
+  /// for it.
   std::vector<Claim> claim(int most);
 
   /// Renews all of `held` in one statement and returns those that are no longer ours.

@@ -1,9 +1,9 @@
 -- Takes the oldest runs that wait, or whose lease has expired. Several workers may run this at once: each row goes to one of them.
--- $1 how many, $2 owner, $3 lease in seconds.
+-- $1 how many, $2 owner, $3 lease in seconds, $4 whether expired leases may be taken now.
 WITH waiting AS (
   SELECT run_id, state = 'running' AS taken_over
   FROM generation_runs
-  WHERE state = 'queued' OR (state = 'running' AND lease_expires_at < now())
+  WHERE state = 'queued' OR ($4::boolean AND state = 'running' AND lease_expires_at < now())
   ORDER BY start_order
   LIMIT $1::integer
   FOR UPDATE SKIP LOCKED

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <string>
+
+#include "core/base/ids.h"
+#include "core/base/secret.h"
+#include "core/pg/session.h"
+#include "core/pg/statement.h"
+#include "core/project/start_request.h"
+#include "core/runlog/migrate.h"
+#include "tests/support/shell.h"
+
+namespace integration {
+
+/// Where the private server of the integration tests is.
+inline std::string server_url() {
+  std::string url = support::run_or_throw(std::string(GP_SOURCE_DIR) + "/tests/support/private-postgres " +
+                                          GP_POSTGRES_FOLDER + " address");
+  while (url.ends_with('\n')) url.pop_back();
+  return url;
+}
+
+/// A database of its own for one case, dropped at its end.
+class Database {
+ public:
+  Database() : server_(server_url()), name_("t_" + gp::make_uuid().substr(0, 8)) {
+    admin("CREATE DATABASE " + name_);
+    std::string url = server_;
+    url.replace(url.find("///postgres?"), 12, "///" + name_ + "?");
+    url_ = gp::Secret(url);
+  }
+  ~Database() {
+    try {
+      admin("DROP DATABASE " + name_ + " WITH (FORCE)");
+    } catch (const gp::Error&) {
+      // the server is stopped next
+    }
+  }
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  const gp::Secret& url() const noexcept { return url_; }
+
+  void script(const std::string& sql) const { gp::pg::Session(url_, "test").run_script(sql); }
+  /// The first column of the first row; "null" for NULL.
+  std::string value(const std::string& expression) const {
+    gp::pg::Session session(url_, "test");
+    const std::string sql = "SELECT (" + expression + ")::text AS value";
+    const auto rows = session.run({"value", sql});
+    return rows.is_null(0, "value") ? "null" : rows.text(0, "value");
+  }
+
+ private:
+  void admin(const std::string& sql) const { gp::pg::Session(gp::Secret(server_), "test").run_script(sql); }
+
+  std::string server_;
+  std::string name_;
+  gp::Secret url_;
+};
+
+/// The same with our tables.
+struct Migrated : Database {
+  Migrated() { gp::runlog::migrate(url()); }
+};
+
+inline gp::project::StartRequest request(const std::string& project_id, const std::string& chat_id = "chat") {
+  gp::project::StartRequest request;
+  request.project_id = gp::ProjectId(project_id);
+  request.chat_id = gp::ChatId(chat_id);
+  request.topic = "Fractions";
+  request.life_skill = "Empathy";
+  request.group_size = 2;
+  request.duration_min = 30;
+  request.owner_email = gp::Secret("huda@school.ae");
+  return request;
+}
+
+}  // namespace integration

@@ -1,0 +1,144 @@
+#include <algorithm>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/runlog/run_intake.h"
+#include "core/runlog/run_queue.h"
+#include "tests/integration/database.h"
+
+using gp::runlog::Claim;
+using gp::runlog::Lease;
+using gp::runlog::RunIntake;
+using gp::runlog::RunQueue;
+using integration::Migrated;
+using integration::request;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+struct Fixture : Migrated {
+  RunQueue queue(const std::string& owner) const { return {url(), url(), {owner, seconds(2)}}; }
+  void start(const std::string& project_id) const { RunIntake(url()).start(request(project_id)); }
+  void expire() const { script("UPDATE generation_runs SET lease_expires_at = now() - interval '1 second'"); }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(queue, Fixture)
+
+BOOST_AUTO_TEST_CASE(runs_are_taken_oldest_first_and_by_one_worker_each) {
+  for (const char* project : {"a", "b", "c"}) start(project);
+  RunQueue one = queue("host/0");
+  RunQueue two = queue("host/1");
+  const auto first = one.claim(2);
+  BOOST_REQUIRE(first.size() == 2u);
+  BOOST_TEST(first[0].request.project_id.str() == "a");
+  BOOST_TEST(first[1].request.project_id.str() == "b");
+  BOOST_TEST(first[0].request.owner_email.reveal() == "huda@school.ae");
+  const auto second = two.claim(10);
+  BOOST_REQUIRE(second.size() == 1u);
+  BOOST_TEST(second[0].request.project_id.str() == "c");
+  BOOST_TEST(two.claim(10).empty());
+}
+
+BOOST_AUTO_TEST_CASE(many_workers_at_once_share_the_queue_without_overlap) {
+  for (int i = 0; i < 60; ++i) start("p" + std::to_string(i));
+  std::vector<std::vector<Claim>> taken(8);
+  {
+    std::vector<std::jthread> workers;
+    for (std::size_t i = 0; i < taken.size(); ++i) {
+      workers.emplace_back([&, i] {
+        RunQueue mine = queue("host/" + std::to_string(i));
+        for (auto claims = mine.claim(3); !claims.empty(); claims = mine.claim(3))
+          std::ranges::move(claims, std::back_inserter(taken[i]));
+      });
+    }
+  }
+  std::set<std::string> runs;
+  std::size_t total = 0;
+  for (const auto& each : taken) {
+    total += each.size();
+    for (const Claim& claim : each) runs.insert(claim.lease.run_id.str());
+  }
+  BOOST_TEST(total == 60u);
+  BOOST_TEST(runs.size() == 60u);
+}
+
+BOOST_AUTO_TEST_CASE(a_lease_that_is_renewed_is_kept_and_one_that_expires_is_taken_over_with_a_new_token) {
+  start("p");
+  RunQueue owner = queue("host/0");
+  RunQueue other = queue("host/1");
+  const Lease lease = owner.claim(1).front().lease;
+  BOOST_TEST(owner.renew(std::span(&lease, 1)).empty());
+  BOOST_TEST(other.claim(1).empty());
+  expire();
+  const auto taken = other.claim(1);
+  BOOST_REQUIRE(taken.size() == 1u);
+  BOOST_TEST(taken.front().taken_over);
+  BOOST_TEST(taken.front().attempt == 1);
+  BOOST_TEST(taken.front().lease.token.str() != lease.token.str());
+  BOOST_TEST(owner.renew(std::span(&lease, 1)).size() == 1u);  // lost
+}
+
+BOOST_AUTO_TEST_CASE(after_an_outage_owners_get_a_lease_of_grace) {
+  start("p");
+  RunQueue owner = queue("host/0");
+  RunQueue other = queue("host/1");
+  const Lease lease = owner.claim(1).front().lease;
+  BOOST_TEST(other.claim(1).empty());
+  script(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'generate-project "
+      "worker'");
+  expire();
+  BOOST_CHECK_THROW(other.claim(1), gp::Error);
+  BOOST_TEST(other.claim(1).empty());  // connected again, but the owner could not renew either
+  BOOST_CHECK_THROW(owner.renew(std::span(&lease, 1)), gp::Error);
+  BOOST_TEST(owner.renew(std::span(&lease, 1)).empty());
+  expire();
+  std::this_thread::sleep_for(milliseconds(2200));
+  BOOST_TEST(other.claim(1).size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_worker_takes_back_at_once_what_its_former_self_held) {
+  start("p");
+  queue("host/0").claim(1);
+  RunQueue next = queue("host/0");
+  next.release_former_self();
+  const auto taken = next.claim(1);
+  BOOST_REQUIRE(taken.size() == 1u);
+  BOOST_TEST(taken.front().taken_over);
+}
+
+BOOST_AUTO_TEST_CASE(a_run_given_back_is_queued_with_its_attempt_unused) {
+  start("p");
+  RunQueue owner = queue("host/0");
+  const Claim claim = owner.claim(1).front();
+  owner.give_back(claim.lease);
+  const auto again = owner.claim(1);
+  BOOST_REQUIRE(again.size() == 1u);
+  BOOST_TEST(again.front().attempt == claim.attempt);
+  BOOST_TEST(!again.front().taken_over);
+  owner.give_back(claim.lease);  // the old token: nothing happens
+  BOOST_TEST(value("SELECT state FROM generation_runs") == "running");
+}
+
+BOOST_AUTO_TEST_CASE(a_new_run_rings_the_waiting_worker) {
+  RunQueue worker = queue("host/0");
+  worker.wait(milliseconds(0), -1);  // listens now
+  const auto begun = gp::steady_now();
+  const std::jthread starter([&] {
+    std::this_thread::sleep_for(milliseconds(200));
+    start("p");
+  });
+  worker.wait(seconds(20), -1);
+  BOOST_TEST((gp::steady_now() - begun < seconds(10)));
+  BOOST_TEST(worker.claim(1).size() == 1u);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
