@@ -110,7 +110,9 @@ std::string Stack::log_of(const std::string& process) const {
 }
 
 std::string Stack::sanitizer_reports() const {
-  return run(fmt::format("grep -rE -A 20 'Sanitizer|runtime error:' {}/state/log | cut -c1-200 | head -n 60", folder())).output;
+  return run(fmt::format("grep -rE -A 20 'Sanitizer|runtime error:' {}/state/log | cut -c1-200 | head -n 60",
+                         folder()))
+      .output;
 }
 
 gp::Json start_body(const std::string& name) {

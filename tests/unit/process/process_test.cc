@@ -1,0 +1,179 @@
+#include <atomic>
+#include <csignal>
+#include <string>
+#include <thread>
+
+#include <boost/test/unit_test.hpp>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/json.h"
+#include "core/process/pool.h"
+#include "core/process/serve.h"
+#include "tests/support/fcgi_peer.h"
+#include "tests/support/shell.h"
+
+using gp::Error;
+using gp::ErrorKind;
+using gp::http::Request;
+using gp::http::Response;
+using gp::process::Child;
+using gp::process::respond;
+using gp::process::ServeOptions;
+
+namespace {
+
+const ServeOptions kOptions{"GET, HEAD, OPTIONS", "*", 10, 3};
+
+Request request_of(const std::string& method, const std::string& body = {}) {
+  Request request;
+  request.method = method;
+  request.body = body;
+  request.request_id = "id-1";
+  return request;
+}
+
+std::string header(const Response& response, const std::string& name) {
+  std::string found;
+  for (const auto& [known, value] : response.headers) {
+    if (known == name) found += (found.empty() ? "" : "|") + value;
+  }
+  return found;
+}
+
+/// A pool in a process of its own whose children answer with their pid.
+struct Pool {
+  support::TempFolder folder;
+  std::string socket = folder.path() + "/p.sock";
+  pid_t master = 0;
+
+  explicit Pool(int processes, std::int64_t max_requests = 1000) {
+    master = ::fork();
+    if (master == 0) {
+      int code = 1;
+      try {
+        gp::process::PoolOptions options{"test", socket, processes, std::chrono::seconds(5)};
+        code = gp::process::run_pool(options, [&](const Child& child) {
+          return gp::process::serve(child, {"GET", "*", 100, max_requests}, [](const Request& request) {
+            if (request.path == "/die") ::_exit(9);
+            return gp::http::json_response(200, std::to_string(::getpid()));
+          });
+        });
+      } catch (...) {
+      }
+      ::_exit(code);
+    }
+    wait_for([&] { return ask("/") > 0; });
+  }
+  ~Pool() {
+    ::kill(master, SIGKILL);
+    ::waitpid(master, nullptr, 0);
+  }
+
+  /// The pid that answers; 0 where none does.
+  int ask(const std::string& path) const {
+    try {
+      const gp::UniqueFd fd = support::connect_to(socket);
+      support::send_all(fd.get(), support::fcgi_request({{"REQUEST_METHOD", "GET"}, {"DOCUMENT_URI", path}}));
+      std::string bytes;
+      char buffer[4096];
+      for (ssize_t got = 0; (got = ::read(fd.get(), buffer, sizeof buffer)) > 0;)
+        bytes.append(buffer, static_cast<std::size_t>(got));
+      const std::string text = support::parse_fcgi(bytes).text;
+      const auto body = text.find("\r\n\r\n");
+      return body == std::string::npos ? 0 : std::stoi(text.substr(body + 4));
+    } catch (const std::exception&) {
+      return 0;
+    }
+  }
+
+  template <class Condition>
+  static bool wait_for(const Condition& condition) {
+    for (const auto deadline = gp::steady_now() + std::chrono::seconds(20); gp::steady_now() < deadline;) {
+      if (condition()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return false;
+  }
+
+  int exit_code() {
+    int status = 0;
+    ::waitpid(master, &status, 0);
+    master = ::fork();  // something for the destructor to end
+    if (master == 0) ::pause();
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(process)
+
+BOOST_AUTO_TEST_CASE(every_answer_has_one_request_id_and_cors) {
+  for (const char* method : {"GET", "HEAD", "OPTIONS", "POST"}) {
+    const Response response = respond(request_of(method), kOptions,
+                                      [](const Request&) { return gp::http::json_response(200, "{}"); });
+    BOOST_TEST(header(response, "X-Request-ID") == "id-1");
+    BOOST_TEST(header(response, "Access-Control-Allow-Origin") == "*");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(other_methods_large_bodies_and_exceptions_become_problems) {
+  const auto status_of = [](const Request& request, const gp::process::Handle& handle) {
+    const Response response = respond(request, kOptions, handle);
+    BOOST_TEST(header(response, "Content-Type") == "application/problem+json");
+    return response.status;
+  };
+  const auto never = [](const Request&) -> Response { throw std::logic_error("called"); };
+  BOOST_TEST(status_of(request_of("DELETE"), never) == 405);
+  BOOST_TEST(status_of(request_of("GET", std::string(11, 'x')), never) == 413);
+  BOOST_TEST(status_of(request_of("GET"), never) == 500);
+  BOOST_TEST(status_of(request_of("GET"), [](const Request&) -> Response {
+               throw Error(ErrorKind::kUnavailable, "away");
+             }) == 503);
+  BOOST_TEST(header(respond(request_of("DELETE"), kOptions, never), "Allow") == "GET, HEAD, OPTIONS");
+}
+
+BOOST_AUTO_TEST_CASE(a_child_that_dies_is_replaced_and_the_socket_stays) {
+  const Pool pool(2);
+  pool.ask("/die");
+  pool.ask("/die");
+  BOOST_TEST(Pool::wait_for([&] { return pool.ask("/") > 0; }));
+}
+
+BOOST_AUTO_TEST_CASE(a_child_is_recycled_after_its_requests) {
+  const Pool pool(1, 3);
+  const int first = pool.ask("/");
+  BOOST_TEST(Pool::wait_for([&] {
+    const int now = pool.ask("/");
+    return now > 0 && now != first;
+  }));
+}
+
+BOOST_AUTO_TEST_CASE(hup_replaces_every_child_without_a_gap) {
+  const Pool pool(2);
+  const int first = pool.ask("/");
+  ::kill(pool.master, SIGHUP);
+  BOOST_TEST(Pool::wait_for([&] { return pool.ask("/") != first; }));
+  for (int i = 0; i < 50; ++i) BOOST_TEST(pool.ask("/") > 0);
+}
+
+BOOST_AUTO_TEST_CASE(term_ends_the_pool_and_its_children) {
+  Pool pool(2);
+  const int child = pool.ask("/");
+  ::kill(pool.master, SIGTERM);
+  BOOST_TEST(pool.exit_code() == 0);
+  BOOST_TEST(Pool::wait_for([&] { return ::kill(child, 0) != 0; }));
+  BOOST_TEST(pool.ask("/") == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_master_that_is_killed_takes_its_children_along) {
+  const Pool pool(1);
+  const int child = pool.ask("/");
+  ::kill(pool.master, SIGKILL);
+  BOOST_TEST(Pool::wait_for([&] { return ::kill(child, 0) != 0; }));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,375 @@
+// The stream server over a real unix socket, with a log of the test's own.
+
+#include "core/streaming/stream_server.h"
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/streaming/event_log.h"
+#include "core/streaming/stream_request.h"
+#include "tests/support/fcgi_peer.h"
+#include "tests/support/shell.h"
+
+using gp::Error;
+using gp::ErrorKind;
+using gp::RunId;
+using gp::runlog::Cursor;
+using gp::runlog::RunTail;
+using gp::runlog::StoredEvent;
+using gp::streaming::EventLog;
+using gp::streaming::StreamOptions;
+using gp::streaming::StreamServer;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+const RunId kRun("6f1c9d2e-7b1a-4c55-9a60-0d9f2f1f3f10");
+
+/// The log's content, shared with the reader's thread.
+struct Content {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::map<RunId, std::vector<StoredEvent>> runs;
+  std::map<RunId, bool> ended;
+  std::vector<RunId> rung;
+  bool is_away = false;
+  std::uint64_t generation = 1;
+
+  void append(const RunId& run, const std::string& data, bool ends = false, bool rings = true) {
+    const std::lock_guard lock(mutex);
+    auto& events = runs[run];
+    events.push_back(
+        {static_cast<std::int64_t>(events.size()) + 1, ends ? "run_completed" : "section_started", data});
+    ended[run] = ends;
+    if (rings) rung.push_back(run);
+    changed.notify_all();
+  }
+  void set_away(bool away) {
+    const std::lock_guard lock(mutex);
+    is_away = away;
+    if (!away) ++generation;
+    changed.notify_all();
+  }
+};
+
+class FakeLog : public EventLog {
+ public:
+  explicit FakeLog(Content& content) : content_(content) {}
+  void ensure_listening() override { check(); }
+  std::uint64_t generation() const override {
+    const std::lock_guard lock(content_.mutex);
+    return content_.generation;
+  }
+  std::vector<RunTail> read(std::span<const Cursor> cursors, int limit) override {
+    check();
+    const std::lock_guard lock(content_.mutex);
+    std::vector<RunTail> tails;
+    for (const Cursor& cursor : cursors) {
+      RunTail tail;
+      tail.run_id = cursor.run_id;
+      if (const auto found = content_.runs.find(cursor.run_id); found != content_.runs.end()) {
+        tail.standing =
+            content_.ended.at(cursor.run_id) ? RunTail::Standing::kEnded : RunTail::Standing::kOpen;
+        tail.last_id = static_cast<std::int64_t>(found->second.size());
+        for (const StoredEvent& event : found->second) {
+          if (event.id > cursor.after && tail.events.size() < static_cast<std::size_t>(limit))
+            tail.events.push_back(event);
+        }
+      }
+      tails.push_back(std::move(tail));
+    }
+    return tails;
+  }
+  std::vector<RunId> wait_for_ring(milliseconds timeout, int wake_fd) override {
+    for (const auto deadline = gp::steady_now() + timeout; gp::steady_now() < deadline;) {
+      check();
+      pollfd wake{wake_fd, POLLIN, 0};
+      if (::poll(&wake, 1, 2) > 0) return {};
+      const std::lock_guard lock(content_.mutex);
+      if (!content_.rung.empty()) return std::exchange(content_.rung, {});
+    }
+    return {};
+  }
+
+ private:
+  void check() const {
+    const std::lock_guard lock(content_.mutex);
+    if (content_.is_away) throw Error(ErrorKind::kUnavailable, "away");
+  }
+  Content& content_;
+};
+
+StreamOptions quick() {
+  StreamOptions options;
+  options.keepalive = milliseconds(300);
+  options.log_patience = milliseconds(300);
+  options.request_patience = milliseconds(500);
+  return options;
+}
+
+struct Server {
+  support::TempFolder folder;
+  Content content;
+  gp::UniqueFd listener = support::listen_at(folder.path() + "/s.sock");
+  gp::UniqueFd stop{::eventfd(0, EFD_CLOEXEC)};
+  std::jthread thread;
+
+  explicit Server(const StreamOptions& options = quick()) {
+    int flags = ::fcntl(listener.get(), F_GETFL);
+    ::fcntl(listener.get(), F_SETFL, flags | O_NONBLOCK);
+    thread = std::jthread([this, options] {
+      StreamServer server(options, listener.get(), stop.get(), std::make_unique<FakeLog>(content));
+      server.run();
+    });
+  }
+  ~Server() { end(); }
+  void end() {
+    ::eventfd_write(stop.get(), 1);
+    if (thread.joinable()) thread.join();
+  }
+};
+
+/// One client; reads as it is told to.
+struct Client {
+  gp::UniqueFd fd;
+  std::string bytes;
+  bool is_closed = false;
+
+  Client(const Server& server, const std::string& query, const std::string& last_event_id = {},
+         const std::string& method = "GET")
+      : fd(support::connect_to(server.folder.path() + "/s.sock")) {
+    std::map<std::string, std::string> params = {
+        {"REQUEST_METHOD", method}, {"DOCUMENT_URI", "/events/stream"}, {"QUERY_STRING", query}};
+    if (!last_event_id.empty()) params["HTTP_LAST_EVENT_ID"] = last_event_id;
+    support::send_all(fd.get(), support::fcgi_request(params));
+  }
+
+  /// Reads until `done` holds for the answer's text, or 10 s have passed.
+  template <class Done>
+  bool read_until(const Done& done, milliseconds patience = seconds(10)) {
+    const auto deadline = gp::steady_now() + patience;
+    while (!done(text()) && !is_closed && gp::steady_now() < deadline) {
+      pollfd readable{fd.get(), POLLIN, 0};
+      if (::poll(&readable, 1, 20) <= 0) continue;
+      char buffer[16384];
+      const ssize_t got = ::read(fd.get(), buffer, sizeof buffer);
+      if (got <= 0) is_closed = true;
+      if (got > 0) bytes.append(buffer, static_cast<std::size_t>(got));
+    }
+    return done(text());
+  }
+  bool read_until_text(const std::string& wanted, milliseconds patience = seconds(10)) {
+    return read_until([&](const std::string& so_far) { return so_far.find(wanted) != std::string::npos; },
+                      patience);
+  }
+  bool read_to_end() {
+    read_until([](const std::string&) { return false; });
+    return support::parse_fcgi(bytes).is_ended;
+  }
+  std::string text() const { return support::parse_fcgi(bytes).text; }
+
+  std::vector<int> ids() const {
+    std::vector<int> ids;
+    const std::string all = text();
+    for (std::size_t at = all.find("\nid: "); at != std::string::npos; at = all.find("\nid: ", at + 1))
+      ids.push_back(std::stoi(all.substr(at + 5)));
+    return ids;
+  }
+};
+
+std::string query_of(const RunId& run) { return "run_id=" + run.str(); }
+
+std::vector<int> numbers(int from, int to) {
+  std::vector<int> all;
+  for (int i = from; i <= to; ++i) all.push_back(i);
+  return all;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(stream_server)
+
+BOOST_AUTO_TEST_CASE(replay_then_live_then_a_clean_end) {
+  Server server;
+  server.content.append(kRun, "{}");
+  server.content.append(kRun, "{}");
+  Client client(server, query_of(kRun));
+  BOOST_TEST(client.read_until_text("id: 2\n"));
+  BOOST_TEST(client.text().starts_with("Status: 200 OK\r\n"));
+  server.content.append(kRun, "{}");
+  BOOST_TEST(client.read_until_text("id: 3\n"));
+  server.content.append(kRun, "{}", true);
+  BOOST_TEST(client.read_to_end());
+  BOOST_TEST((client.ids() == numbers(1, 4)));
+}
+
+BOOST_AUTO_TEST_CASE(the_cursor_is_taken_from_header_or_query) {
+  Server server;
+  for (int i = 0; i < 9; ++i) server.content.append(kRun, "{}");
+  server.content.append(kRun, "{}", true);
+  for (int seen = 0; seen < 10; ++seen) {
+    Client by_header(server, query_of(kRun), std::to_string(seen));
+    Client by_query(server, query_of(kRun) + "&last_event_id=" + std::to_string(seen));
+    for (Client* client : {&by_header, &by_query}) {
+      BOOST_TEST(client->read_to_end());
+      BOOST_TEST((client->ids() == numbers(seen + 1, 10)));
+    }
+  }
+  Client done(server, query_of(kRun), "10");
+  BOOST_TEST(done.read_to_end());
+  BOOST_TEST(done.text().starts_with("Status: 204"));
+}
+
+BOOST_AUTO_TEST_CASE(a_ring_that_is_lost_costs_time_and_never_an_event) {
+  Server server;
+  server.content.append(kRun, "{}");
+  Client client(server, query_of(kRun));
+  BOOST_TEST(client.read_until_text("id: 1\n"));
+  server.content.append(kRun, "{}", true, false);
+  BOOST_TEST(client.read_until(
+      [](const std::string& text) { return text.find("id: 2\n") != std::string::npos; }, seconds(30)));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_stream_is_refused_in_the_usual_form) {
+  const Server server;
+  const auto status_of = [&](Client client) {
+    client.read_to_end();
+    return client.text().substr(0, 11);
+  };
+  BOOST_TEST(status_of(Client(server, "")) == "Status: 400");
+  BOOST_TEST(status_of(Client(server, "run_id=x")) == "Status: 400");
+  BOOST_TEST(status_of(Client(server, query_of(kRun))) == "Status: 404");
+  BOOST_TEST(status_of(Client(server, query_of(kRun), "", "POST")) == "Status: 405");
+  BOOST_TEST(status_of(Client(server, query_of(kRun), "", "OPTIONS")) == "Status: 204");
+}
+
+BOOST_AUTO_TEST_CASE(while_the_log_is_away_a_stream_stays_open_and_goes_on_afterwards) {
+  Server server;
+  server.content.append(kRun, "{}");
+  Client before(server, query_of(kRun));
+  BOOST_TEST(before.read_until_text("id: 1\n"));
+  server.content.set_away(true);
+  Client meanwhile(server, query_of(kRun), "1");
+  BOOST_TEST(meanwhile.read_until_text("unavailable"));
+  BOOST_TEST(meanwhile.text().starts_with("Status: 200"));
+  BOOST_TEST(before.read_until_text("unavailable"));
+  BOOST_TEST(before.read_until_text(": ka\n"));
+  server.content.append(kRun, "{}", true, false);
+  server.content.set_away(false);
+  for (Client* client : {&before, &meanwhile}) {
+    BOOST_TEST(client->read_to_end());
+    BOOST_TEST(client->ids().back() == 2);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_does_not_read_gets_everything_later_and_holds_up_nobody) {
+  StreamOptions options = quick();
+  options.buffer_bytes = 16'384;
+  Server server(options);
+  server.content.append(kRun, "{}");
+  Client slow(server, query_of(kRun));
+  Client quick_one(server, query_of(kRun));
+  BOOST_TEST(slow.read_until_text("id: 1\n"));
+  const std::string large = "{\"x\":\"" + std::string(50'000, 'x') + "\"}";
+  for (int i = 0; i < 40; ++i) server.content.append(kRun, large);  // 2 MB: more than socket and buffer hold
+  server.content.append(kRun, "{}", true);
+  BOOST_TEST(quick_one.read_to_end());
+  BOOST_TEST((quick_one.ids() == numbers(1, 42)));
+  BOOST_TEST(slow.read_to_end());
+  BOOST_TEST((slow.ids() == numbers(1, 42)));
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_never_reads_is_dropped) {
+  StreamOptions options = quick();
+  options.buffer_bytes = 16'384;
+  options.stall = milliseconds(500);
+  Server server(options);
+  server.content.append(kRun, "{}");
+  Client stuck(server, query_of(kRun));
+  BOOST_TEST(stuck.read_until_text("id: 1\n"));
+  for (int i = 0; i < 40; ++i) server.content.append(kRun, "{\"x\":\"" + std::string(50'000, 'x') + "\"}");
+  std::this_thread::sleep_for(seconds(2));
+  stuck.read_to_end();
+  BOOST_TEST(stuck.is_closed);
+  BOOST_TEST(stuck.ids().size() < 41u);
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_that_sends_no_request_is_closed_and_others_are_served_meanwhile) {
+  Server server;
+  server.content.append(kRun, "{}", true);
+  const gp::UniqueFd silent = support::connect_to(server.folder.path() + "/s.sock");
+  const gp::UniqueFd nonsense = support::connect_to(server.folder.path() + "/s.sock");
+  support::send_all(nonsense.get(), "GET / HTTP/1.1\r\n\r\n");
+  Client client(server, query_of(kRun));
+  BOOST_TEST(client.read_to_end());
+  char byte = 0;
+  BOOST_TEST(::read(nonsense.get(), &byte, 1) <= 0);
+  BOOST_TEST(::read(silent.get(), &byte, 1) <= 0);
+}
+
+BOOST_AUTO_TEST_CASE(rotation_and_stop_end_streams_between_two_frames) {
+  StreamOptions options = quick();
+  options.max_age = milliseconds(700);
+  Server server(options);
+  server.content.append(kRun, "{}");
+  Client rotated(server, query_of(kRun));
+  BOOST_TEST(rotated.read_to_end());
+  BOOST_TEST((rotated.ids() == numbers(1, 1)));
+
+  Server other;
+  other.content.append(kRun, "{}");
+  Client client(other, query_of(kRun));
+  BOOST_TEST(client.read_until_text("id: 1\n"));
+  other.end();
+  BOOST_TEST(client.read_to_end());
+}
+
+BOOST_AUTO_TEST_CASE(more_streams_than_allowed_are_refused) {
+  StreamOptions options = quick();
+  options.max_streams = 2;
+  Server server(options);
+  server.content.append(kRun, "{}");
+  Client one(server, query_of(kRun));
+  Client two(server, query_of(kRun));
+  BOOST_TEST(one.read_until_text("id: 1\n"));
+  BOOST_TEST(two.read_until_text("id: 1\n"));
+  Client three(server, query_of(kRun));
+  three.read_to_end();
+  BOOST_TEST(three.text().starts_with("Status: 503"));
+  BOOST_TEST(three.text().find("Retry-After") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(many_streams_of_many_runs_each_get_their_own_events) {
+  Server server;
+  std::vector<RunId> runs;
+  for (int i = 0; i < 20; ++i) runs.emplace_back(gp::make_uuid());
+  for (const RunId& run : runs) server.content.append(run, "{\"run\":\"" + run.str() + "\"}");
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 200; ++i)
+    clients.push_back(
+        std::make_unique<Client>(server, query_of(runs[static_cast<std::size_t>(i) % runs.size()])));
+  for (const RunId& run : runs) server.content.append(run, "{\"run\":\"" + run.str() + "\"}", true);
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    BOOST_REQUIRE(clients[i]->read_to_end());
+    BOOST_REQUIRE((clients[i]->ids() == numbers(1, 2)));
+    const std::string text = clients[i]->text();
+    for (std::size_t other = 0; other < runs.size(); ++other) {
+      BOOST_REQUIRE((text.find(runs[other].str()) != std::string::npos) == (other == i % runs.size()));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
