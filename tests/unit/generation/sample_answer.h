@@ -5,23 +5,11 @@
 
 #include "core/base/json.h"
 #include "core/llm/assignment.h"
-#include "core/project/start_request.h"
 #include "core/runlog/run_queue.h"
+#include "tests/unit/sample_request.h"
 
 /// A small answer as a model writes it (lists of key and value), for two sections and two seats.
 namespace sample {
-
-inline gp::project::StartRequest request() {
-  gp::project::StartRequest request;
-  request.project_id = gp::ProjectId("proj_1");
-  request.chat_id = gp::ChatId("chat_1");
-  request.topic = "Fractions";
-  request.life_skill = "Problem Solving";
-  request.group_size = 2;
-  request.duration_min = 30;
-  request.owner_email = gp::Secret("huda@school.ae");
-  return request;
-}
 
 inline gp::runlog::Claim claim() {
   gp::runlog::Claim claim;
@@ -37,16 +25,6 @@ inline gp::llm::Assignment assignment() {
   assignment.section_ids = {"sec_01", "sec_02"};
   assignment.wanted = assignment.section_ids;
   return assignment;
-}
-
-inline gp::Json planned(const std::string& id, const std::string& name, int minutes) {
-  return {
-      {"id", id},
-      {"name", name},
-      {"math_objective", "Compare fractions with unlike denominators"},
-      {"constraints", {{"time_min", minutes}, {"materials", {"paper", "ruler"}}}},
-      {"success_criteria", {{{"metric", "price_error_pct"}, {"target_op", "<="}, {"target_value", 0.02}}}},
-      {"roles", {"teacher", "shared", "seat_1", "seat_2"}}};
 }
 
 inline gp::Json plan() {
