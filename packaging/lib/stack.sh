@@ -51,12 +51,15 @@ stack_failed() {
 
 stack_down() {
   process_stop nginx QUIT 5
-  local name pids=()
-  for name in "${handlers[@]}"; do process_is_up "$name" && kill "$(process_pid "$name")" 2>/dev/null && pids+=("$name"); done
+  local name pid
+  for name in "${handlers[@]}"; do  # all at once: they drain side by side
+    if pid=$(process_pid "$name" 2>/dev/null); then kill "$pid" 2>/dev/null || true; fi
+  done
   for name in "${handlers[@]}"; do process_stop "$name" TERM "${DEV_STOP_S:-90}"; done
   process_stop sim-llm TERM 5
   process_stop postgres INT 20
   rm -f "$state/run/address"
+  if [[ -d $sockets && -O $sockets && ! -L $sockets ]]; then rm -rf "$sockets"; fi
 }
 
 stack_status() {
