@@ -21,7 +21,7 @@ namespace gp {
 struct Config {
   using Seconds = std::chrono::seconds;
 
-  // What SEED names.
+  // What every caller of the service knows by name.
   Secret openai_api_key;
   Secret database_url;
   std::int64_t port = 0;

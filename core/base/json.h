@@ -8,7 +8,7 @@
 
 namespace gp {
 
-/// JSON with the order of its members kept: documents read in the order in which SEED's sample shows them.
+/// JSON with the order of its members kept: documents read in the order of proj.v1's schema.
 using Json = nlohmann::ordered_json;
 
 struct JsonLimits {

@@ -26,7 +26,7 @@ struct CsvRow {
   std::string warning;
 };
 
-/// The log of one run in CSV_LOG_DIR, in the files and columns that SEED names: `<run_id>.csv`,
+/// The log of one run in CSV_LOG_DIR, in files and columns that are part of the contract: `<run_id>.csv`,
 /// `<run_id>/prompt.json`,
 /// `<run_id>/output.json`. A second and third call write prompt-2.json and so on. RFC 4180: CRLF, quotes
 /// where needed. Every cell is redacted, and defused where a spreadsheet would take it for a formula (leading

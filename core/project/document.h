@@ -27,7 +27,7 @@ class Document {
   /// Folds one event in. Throws Error(kBug) where the data lacks what its type promises (event.h).
   void apply(const Event& event);
 
-  /// The whole document, members in the order of SEED's sample.
+  /// The whole document, members in the order of proj.v1's schema.
   const Json& json() const noexcept { return json_; }
 
   bool has_plan() const;  ///< false while plan.sections is empty

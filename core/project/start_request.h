@@ -38,7 +38,7 @@ std::variant<StartRequest, std::vector<Fault>> parse_start_request(const Json& b
 Json to_json(const StartRequest& request);
 StartRequest restore_start_request(const Json& stored, Secret owner_email);
 
-/// "redacted@school.ae": the domain kept, the local part hidden (SEED's own sample shows this form).
+/// "redacted@school.ae": the domain kept, the local part hidden.
 std::string redacted_email(const Secret& address);
 
 }  // namespace gp::project
