@@ -79,6 +79,7 @@ struct ChatCall::Impl {
     const auto state = transfer->pull(kLongestPull, bytes);
     if (transfer->status() == 200 && is_stream()) {
       take_stream(bytes);
+      if (has_ended) return;  // the connection is gone: nothing below may ask it
     } else {
       unread += bytes;
       if (unread.size() > kMaxWholeBytes) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/project/checks.h"
 #include "core/project/redaction.h"
 
 namespace gp::llm {
@@ -10,12 +11,6 @@ namespace gp::llm {
 extern const std::string_view kSystemPromptText;
 
 namespace {
-
-Json seats_of(const project::StartRequest& request) {
-  Json seats = Json::array();
-  for (int seat = 1; seat <= request.group_size; ++seat) seats.push_back(std::to_string(seat));
-  return seats;
-}
 
 Json inputs_of(const Assignment& assignment) {
   const project::StartRequest& request = assignment.request;
@@ -26,7 +21,7 @@ Json inputs_of(const Assignment& assignment) {
   inputs["group_size"] = request.group_size;
   inputs["duration_min"] = request.duration_min;
   inputs["uae_context"] = request.uae_context;
-  inputs["seats"] = seats_of(request);
+  inputs["seats"] = project::seats_for(request.group_size);
   inputs["sections"] = assignment.section_ids;
   inputs["wanted"] = assignment.wanted;
   if (!assignment.plan.is_null()) inputs["plan"] = assignment.plan;

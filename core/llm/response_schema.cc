@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/project/checks.h"
 #include "core/project/json_schema.h"
 
 namespace gp::llm {
@@ -54,12 +55,6 @@ Json all_with(const std::vector<std::string>& names, const Json& schema) {
   return object_of(properties);
 }
 
-std::vector<std::string> seats_of(int group_size) {
-  std::vector<std::string> seats;
-  for (int seat = 1; seat <= group_size; ++seat) seats.push_back(std::to_string(seat));
-  return seats;
-}
-
 Json plan_definition(const Assignment& assignment) {
   const auto count = assignment.section_ids.size();
   return object_of({{"sections",
@@ -73,11 +68,10 @@ Json planned_section_definition(const Json& source, const Assignment& assignment
   Json definition = to_strict(source);
   Json& properties = definition["properties"];
   properties["id"] = {{"type", "string"}, {"enum", assignment.section_ids}};
-  Json roles = Json::array({"teacher", "shared"});
-  for (const std::string& seat : seats_of(assignment.request.group_size)) roles.push_back("seat_" + seat);
+  const auto roles = project::roles_for(assignment.request.group_size);
   const auto count = roles.size();
   properties["roles"] = {{"type", "array"},
-                         {"items", {{"type", "string"}, {"enum", std::move(roles)}}},
+                         {"items", {{"type", "string"}, {"enum", roles}}},
                          {"minItems", count},
                          {"maxItems", count}};
   return definition;
@@ -108,10 +102,10 @@ Json response_schema(const Assignment& assignment) {
     definitions["constraints"]["properties"]["time_min"]["maximum"] = assignment.request.duration_min;
     definitions["success_criterion"] = to_strict(source.at("success_criterion"));
   }
-  definitions["section"] =
-      object_of({{"teacher", {{"$ref", "#/$defs/part"}}},
-                 {"shared", {{"$ref", "#/$defs/part"}}},
-                 {"seats", all_with(seats_of(assignment.request.group_size), {{"$ref", "#/$defs/part"}})}});
+  definitions["section"] = object_of(
+      {{"teacher", {{"$ref", "#/$defs/part"}}},
+       {"shared", {{"$ref", "#/$defs/part"}}},
+       {"seats", all_with(project::seats_for(assignment.request.group_size), {{"$ref", "#/$defs/part"}})}});
   definitions["part"] = part_definition(source.at("part"));
   definitions["entry"] = object_of({{"key", {{"type", "string"}}}, {"value", {{"type", "string"}}}});
   return schema;

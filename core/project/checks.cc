@@ -43,18 +43,6 @@ std::string joined(const std::string& path, const std::string& field) {
   return field.starts_with('[') ? path + field : path + "." + field;
 }
 
-std::vector<std::string> seat_numbers(int group_size) {
-  std::vector<std::string> seats;
-  for (int seat = 1; seat <= group_size; ++seat) seats.push_back(std::to_string(seat));
-  return seats;
-}
-
-std::vector<std::string> roles_for(int group_size) {
-  std::vector<std::string> roles = {"teacher", "shared"};
-  for (const std::string& seat : seat_numbers(group_size)) roles.push_back("seat_" + seat);
-  return roles;
-}
-
 /// Calls `visit` with the path and the text of every string in `value`.
 void for_each_text(const Json& value, const std::string& path,
                    const std::function<void(const std::string& path, const std::string& text)>& visit) {
@@ -133,7 +121,7 @@ Findings find_in_section(const std::string& section_id, const Json& section, con
 
   std::vector<std::string> seats;
   for (const auto& [seat, part] : section.at("seats").items()) seats.push_back(seat);
-  const auto expected = seat_numbers(request.group_size);
+  const auto expected = seats_for(request.group_size);
   if (std::set(seats.begin(), seats.end()) != std::set(expected.begin(), expected.end())) {
     findings.push_back(
         {"seats",
@@ -274,6 +262,18 @@ std::vector<std::string> warn_of_answer_keys(const Json& plan, const Json& secti
 }
 
 }  // namespace
+
+std::vector<std::string> seats_for(int group_size) {
+  std::vector<std::string> seats;
+  for (int seat = 1; seat <= group_size; ++seat) seats.push_back(std::to_string(seat));
+  return seats;
+}
+
+std::vector<std::string> roles_for(int group_size) {
+  std::vector<std::string> roles = {"teacher", "shared"};
+  for (const std::string& seat : seats_for(group_size)) roles.push_back("seat_" + seat);
+  return roles;
+}
 
 std::vector<Fault> check_plan(const Json& plan, const StartRequest& request) {
   return faults_of(find_in_plan(plan, request));

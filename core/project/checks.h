@@ -10,6 +10,11 @@
 
 namespace gp::project {
 
+/// "1" .. "group_size": the members of a section's `seats`; and "teacher", "shared", "seat_1" ..: a section's
+/// `roles`.
+std::vector<std::string> seats_for(int group_size);
+std::vector<std::string> roles_for(int group_size);
+
 /// What makes a plan (proj.v1's plan without blocklist_ok) unusable for this request: ids, time budget,
 /// operators, metrics, roles, materials, empty text. Empty: it may be stored. Fields are paths such as
 /// "plan.sections.sec_02.constraints.time_min".

@@ -8,15 +8,17 @@ make_sockets_folder() {
   [[ -O $sockets && ! -L $sockets ]] || die "$sockets belongs to somebody else"
 }
 
+remove_sockets_folder() {
+  if [[ -d $sockets && -O $sockets && ! -L $sockets ]]; then rm -rf "$sockets"; fi
+}
+
 # PostgreSQL does not run as root: it gets the account that its package makes, else the one that owns nothing.
 database_user() { id -un postgres 2>/dev/null || echo nobody; }
 
 as_database_user() {
-  if ((EUID == 0)); then
-    setpriv --reuid="$(database_user)" --regid="$(id -g "$(database_user)")" --clear-groups env HOME=/tmp "$@"
-  else
-    "$@"
-  fi
+  local words
+  read -ra words <<<"$(as_database_user_words)"
+  "${words[@]}" "$@"
 }
 
 # Under $state where its account can reach that, else beside the sockets (a clone in /root is closed to it).

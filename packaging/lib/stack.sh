@@ -59,7 +59,7 @@ stack_down() {
   process_stop sim-llm TERM 5
   process_stop postgres INT 20
   rm -f "$state/run/address"
-  if [[ -d $sockets && -O $sockets && ! -L $sockets ]]; then rm -rf "$sockets"; fi
+  remove_sockets_folder
 }
 
 stack_status() {
