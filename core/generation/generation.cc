@@ -26,11 +26,6 @@ constexpr milliseconds kFirstRetryWait{500};  // the official client's back-off:
 constexpr milliseconds kLongestRetryWait{8000};
 constexpr milliseconds kStopCheck{50};
 
-std::string csv_url_for(const Config& config, const RunId& run_id) {
-  return config.csv_base_url.empty() ? std::string()
-                                     : fmt::format("{}/{}.csv", config.csv_base_url, run_id.str());
-}
-
 std::string_view outcome_name(CallStatus status) {
   switch (status) {
     case CallStatus::kComplete:
@@ -85,7 +80,7 @@ Generation::Generation(const Tools& tools, runlog::Claim claim, std::function<bo
       claim_(std::move(claim)),
       should_stop_(std::move(should_stop)),
       log_(tools.config.csv_log_dir, claim_.lease.run_id),
-      writer_(claim_, csv_url_for(tools.config, claim_.lease.run_id), tools.submit),
+      writer_(claim_, project::csv_url(tools.config.csv_base_url, claim_.lease.run_id), tools.submit),
       model_(tools.config.model_primary),
       next_wait_(kFirstRetryWait) {}
 

@@ -17,10 +17,8 @@ StepWriter::StepWriter(const runlog::Claim& claim, const std::string& csv_url, S
   }
 }
 
-void StepWriter::write(project::EventType type, Json members, std::optional<project::RunEnd> end) {
-  Json data = {
-      {"run_id", lease_.run_id.str()}, {"project_id", project_id_.str()}, {"at", format_rfc3339(wall_now())}};
-  data.update(members);
+void StepWriter::write(project::EventType type, const Json& members, std::optional<project::RunEnd> end) {
+  Json data = project::event_data(lease_.run_id, project_id_, format_rfc3339(wall_now()), members);
   project::Step step{lease_.run_id, lease_.token, {last_id_ + 1, type, std::move(data)}, {}, std::move(end)};
   document_.apply(step.event);
   step.document = dump_json(document_.json());

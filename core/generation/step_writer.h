@@ -22,7 +22,7 @@ class StepWriter {
   StepWriter(const runlog::Claim& claim, const std::string& csv_url, Submit submit);
 
   /// `members` are the event's own members (event.h); `end` goes with a terminal event.
-  void write(project::EventType type, Json members, std::optional<project::RunEnd> end = std::nullopt);
+  void write(project::EventType type, const Json& members, std::optional<project::RunEnd> end = std::nullopt);
 
   const project::Document& document() const noexcept { return document_; }
 

@@ -76,6 +76,10 @@ std::string_view status_while_running(const Document& document) {
 
 }  // namespace
 
+std::string csv_url(const std::string& base_url, const RunId& run_id) {
+  return base_url.empty() ? std::string() : fmt::format("{}/{}.csv", base_url, run_id.str());
+}
+
 Document::Document(const RunId& run_id, const StartRequest& request, const std::string& csv_url)
     : json_({{"schema_version", "proj.v1"},
              {"run_id", run_id.str()},

@@ -10,6 +10,9 @@
 
 namespace gp::project {
 
+/// Where a run's CSV log is published: "<base>/<run_id>.csv"; empty (logs.csv_url is null) where nothing is.
+std::string csv_url(const std::string& base_url, const RunId& run_id);
+
 /// The proj.v1 document of a run: the fold of its request and its events, and nothing else. The generator, a
 /// successor after a crash, and a test that has only the stream all build it by the same `apply`, so they
 /// cannot differ.

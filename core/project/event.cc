@@ -31,4 +31,11 @@ std::optional<EventType> parse_event_type(std::string_view name) {
   return std::nullopt;
 }
 
+Json event_data(const RunId& run_id, const ProjectId& project_id, const std::string& at,
+                const Json& members) {
+  Json data = {{"run_id", run_id.str()}, {"project_id", project_id.str()}, {"at", at}};
+  data.update(members);
+  return data;
+}
+
 }  // namespace gp::project

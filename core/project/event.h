@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
+#include "core/base/ids.h"
 #include "core/base/json.h"
 
 namespace gp::project {
@@ -34,11 +36,15 @@ constexpr bool is_terminal(EventType type) {
 ///   section_started    section_id, name, index                   (index counts from 1 in plan order)
 ///   section_completed  section_id, name, index, total, section   (proj.v1's section)
 ///   run_completed      sections (count), duration_ms, tokens {prompt, completion}, cost_est (number or
-///   null), validator error              code, message, stage, retryable
+///                      null), validator
+///   error              code, message, stage, retryable
 struct Event {
   std::int64_t id = 0;
   EventType type = EventType::kRunStarted;
   Json data;
 };
+
+/// An event's whole data: run_id, project_id and `at` (RFC 3339, ms), then the type's own `members`.
+Json event_data(const RunId& run_id, const ProjectId& project_id, const std::string& at, const Json& members);
 
 }  // namespace gp::project

@@ -29,6 +29,17 @@ void add_runs(const std::string& payload, std::unordered_set<RunId>& runs) {
   }
 }
 
+/// The cursors as the two parallel arrays that the statements take.
+std::pair<pg::Param, pg::Param> as_arrays(std::span<const Cursor> cursors) {
+  std::vector<std::string> runs;
+  std::vector<std::string> after;
+  for (const Cursor& cursor : cursors) {
+    runs.push_back(cursor.run_id.str());
+    after.push_back(std::to_string(cursor.after));
+  }
+  return {pg::Param::array(runs), pg::Param::array(after)};
+}
+
 }  // namespace
 
 struct EventReader::Impl {
@@ -39,6 +50,9 @@ struct EventReader::Impl {
     try {
       if (sessions.ensure()) {
         ++generation;
+        // The plans are index look-ups whatever the arrays hold: planning, or compiling them, anew for each
+        // read would cost more than the read.
+        sessions.get().run_script("SET jit = off; SET plan_cache_mode = force_generic_plan");
         sessions.get().listen(kEventsChannel);
       }
       return work(sessions.get());
@@ -62,26 +76,36 @@ void EventReader::ensure_listening() {
 std::uint64_t EventReader::generation() const noexcept { return impl_->generation; }
 
 std::vector<RunTail> EventReader::read(std::span<const Cursor> cursors, int limit) {
-  std::vector<std::string> runs;
-  std::vector<std::string> after;
   std::vector<RunTail> tails;
-  for (const Cursor& cursor : cursors) {
-    runs.push_back(cursor.run_id.str());
-    after.push_back(std::to_string(cursor.after));
+  for (const Cursor& cursor : cursors)
     tails.push_back({cursor.run_id, RunTail::Standing::kUnknown, 0, {}});
-  }
-  const auto rows = impl_->with_session([&](pg::Session& session) {
-    return session.run(sql::kReadTails, {pg::Param::array(runs), pg::Param::array(after), limit});
-  });
+  const auto [runs, after] = as_arrays(cursors);
+  const auto rows = impl_->with_session(
+      [&](pg::Session& session) { return session.run(sql::kReadTails, {runs, after, limit}); });
   for (int row = 0; row < rows.size(); ++row) {
     RunTail& tail = tails.at(static_cast<std::size_t>(rows.number(row, "place") - 1));
     tail.standing = standing_of(rows, row);
     if (tail.standing == RunTail::Standing::kUnknown) continue;
     tail.last_id = rows.number(row, "last_id");
     if (rows.is_null(row, "id")) continue;
-    tail.events.push_back({rows.number(row, "id"), rows.text(row, "type"), rows.text(row, "data")});
+    tail.events.push_back({rows.number(row, "id"), rows.text(row, "type"), rows.text(row, "data"),
+                           rows.number(row, "committed_ms")});
   }
   return tails;
+}
+
+Sweep EventReader::find_behind(std::span<const Cursor> cursors, std::chrono::seconds lost_after) {
+  const auto [runs, after] = as_arrays(cursors);
+  const auto rows = impl_->with_session([&](pg::Session& session) {
+    return session.run(sql::kFindBehind, {runs, after, lost_after.count()});
+  });
+  Sweep sweep;
+  for (int row = 0; row < rows.size(); ++row) {
+    RunId run_id(rows.text(row, "run_id"));
+    if (rows.flag(row, "is_lost")) sweep.lost.push_back(run_id);
+    if (rows.flag(row, "is_behind")) sweep.behind.push_back(std::move(run_id));
+  }
+  return sweep;
 }
 
 std::vector<RunId> EventReader::wait_for_ring(std::chrono::milliseconds timeout, int wake_fd) {

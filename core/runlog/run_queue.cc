@@ -10,6 +10,7 @@
 #include "core/pg/session.h"
 #include "core/project/document.h"
 #include "core/runlog/channels.h"
+#include "core/runlog/stored_run.h"
 #include "sql.h"
 
 namespace gp::runlog {
@@ -22,17 +23,6 @@ constexpr std::array<std::string_view, 7> kTableRefuses = {"23502", "23503", "23
 
 bool table_refuses(const Error& error) {
   return std::ranges::find(kTableRefuses, error.code()) != kTableRefuses.end();
-}
-
-std::vector<project::Event> read_events(pg::Session& session, const RunId& run_id) {
-  const auto rows = session.run(sql::kReadRunEvents, {run_id.str()});
-  std::vector<project::Event> events;
-  for (int row = 0; row < rows.size(); ++row) {
-    const auto type = project::parse_event_type(rows.text(row, "type"));
-    if (!type) throw Error(ErrorKind::kBug, "an event of unknown type is stored");
-    events.push_back({rows.number(row, "id"), *type, parse_json(rows.text(row, "data"))});
-  }
-  return events;
 }
 
 /// Is there a row for this claim's project, or may we make one?
@@ -94,8 +84,7 @@ std::vector<Claim> RunQueue::claim(int most) {
       Claim claim;
       claim.lease = {RunId(rows.text(row, "run_id")), LeaseToken(rows.text(row, "lease_token"))};
       claim.attempt = static_cast<int>(rows.number(row, "attempt"));
-      claim.request = project::restore_start_request(parse_json(rows.text(row, "request")),
-                                                     Secret(rows.text(row, "owner_email")));
+      claim.request = restore_request(rows, row);
       claim.taken_over = rows.flag(row, "taken_over");
       claims.emplace_back(rows.number(row, "start_order"), std::move(claim));
     }

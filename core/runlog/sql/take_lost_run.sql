@@ -1,0 +1,6 @@
+-- Takes a run from an owner that has not renewed its lease for long, to end it; no row where the run is not lost (any more). $1 run_id,
+-- $2 the new owner, $3 seconds since the lease's end, $4 the new lease in seconds.
+UPDATE generation_runs
+SET lease_token = gen_random_uuid(), lease_owner = $2, lease_expires_at = now() + make_interval(secs => $4::double precision)
+WHERE run_id = $1::uuid AND state = 'running' AND lease_expires_at < now() - make_interval(secs => $3::double precision)
+RETURNING request, owner_email, lease_token
