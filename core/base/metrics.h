@@ -1,0 +1,89 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+/// Everything the program can count, and the only way to count it. Names, labels and help stand once, in the
+/// tables of metrics.cc, one row for each enumerator here.
+///
+/// Recording is a relaxed atomic addition: from any thread, without a lock, an allocation or a failure.
+namespace gp::metrics {
+
+/// Only ever grows, also over the death of a process and its replacement.
+enum class Counter {
+  kStreamsOpened,
+  kStreamsRefused,           ///< SSE_MAX_STREAMS was reached
+  kEventsDelivered,          ///< one event written to one stream
+  kEventsReplayedFromSpool,  ///< events beyond a cursor that a catch-up read handed to a stream
+  kEventsReplayedFromPostgres,
+  kStreamBuffersDropped,  ///< a slow stream's buffer was given up; it goes on from the log
+  kStreamsStalled,        ///< ended because its client read nothing for SSE_STALL_S
+  kDoorbellsReceived,
+  kDoorbellsRung,
+  kCatchUpReads,
+  kListenerReconnects,
+  kSpoolEventsStored,
+  kSpoolEventsEvicted,
+  kSpoolSetAside,
+  kRunsAbandoned,
+  kAnswers2xx,  ///< of the serve loop, which counts every request by its status
+  kAnswers3xx,
+  kAnswers4xx,
+  kAnswers5xx,
+  kRunsTaken,
+  kRunsComplete,
+  kRunsFailed,
+  kLlmCalls,
+  kStepsShipped,
+  kEnd,  ///< how many there are; so in the enums below
+};
+
+/// How many of a thing a process holds now. Those of a dead process count as 0.
+enum class Gauge {
+  kStreamsOpen,
+  kLongPollsOpen,
+  kEnd,
+};
+
+/// How durations are spread.
+enum class Histogram {
+  kDeliveryLag,  ///< from the commit of an event to its hand-over to the socket
+  kRequestTime,  ///< a request in its handler
+  kEnd,
+};
+
+void count(Counter counter, std::uint64_t n = 1) noexcept;
+void set(Gauge gauge, std::int64_t value) noexcept;
+void add(Gauge gauge, std::int64_t delta) noexcept;
+/// Records `times` durations of `value`. A negative one (the clocks of two hosts) counts as 0.
+void observe(Histogram histogram, std::chrono::nanoseconds value, std::uint64_t times = 1) noexcept;
+
+/// What the block of this process holds now. For tests.
+std::uint64_t value_of(Counter counter) noexcept;
+std::int64_t value_of(Gauge gauge) noexcept;
+std::uint64_t count_of(Histogram histogram) noexcept;
+
+/// One time series as the tables describe it.
+template <class Id>
+struct Row {
+  Id id;
+  std::string_view name;    ///< of the family, without the prefix; rows of one family stand together
+  std::string_view labels;  ///< as in the text format: `source="spool"`; or empty
+  std::string_view help;    ///< empty: the row above is of the same family
+  /// Not empty: one series for each of these handlers, told apart by the label `handler`, for what each of
+  /// their processes counted. Empty: one for the host.
+  std::span<const std::string_view> handlers = {};
+  std::span<const std::chrono::nanoseconds> bounds = {};  ///< a histogram's buckets, ascending, without +Inf
+};
+
+constexpr std::string_view kPrefix = "generate_project_";
+
+/// The tables, in the order of the enumerators.
+std::span<const Row<Counter>> counters();
+std::span<const Row<Gauge>> gauges();
+std::span<const Row<Histogram>> histograms();
+
+}  // namespace gp::metrics
