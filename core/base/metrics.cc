@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <utility>
 
-#include "core/base/metrics_block.h"
+#include "core/base/metrics_file.h"
+#include "core/base/report.h"
 
 namespace gp::metrics {
 namespace {
@@ -88,6 +90,7 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 /// What this process records in. Trivial to destroy, so that threads may count until the very end.
 constinit Block own_block;
 constinit std::atomic<Block*> current = &own_block;
+UniqueFd slot_lock;  ///< held until the process ends
 
 Block& block() noexcept { return *current.load(kRelaxed); }
 
@@ -123,6 +126,13 @@ std::uint64_t count_of(Histogram histogram) noexcept {
   const auto& buckets = block().histograms[at(histogram)].buckets;
   return std::accumulate(buckets.begin(), buckets.end(), std::uint64_t{0},
                          [](std::uint64_t sum, const auto& cell) { return sum + cell.load(kRelaxed); });
+}
+
+void attach(const std::string& path) {
+  OwnSlot slot = take_slot(path);
+  if (slot.block == nullptr) return report::report(report::MetricsNotShared{slot.fault});
+  slot_lock = std::move(slot.lock);
+  current.store(slot.block, kRelaxed);
 }
 
 }  // namespace gp::metrics

@@ -9,7 +9,10 @@
 /// Everything the program can count, and the only way to count it. Names, labels and help stand once, in the
 /// tables of metrics.cc, one row for each enumerator here.
 ///
-/// Recording is a relaxed atomic addition: from any thread, without a lock, an allocation or a failure.
+/// Recording is a relaxed atomic addition: from any thread, without a lock, an allocation or a failure. It
+/// goes to a block of memory that until attach() is this process's own, so a test or a command line need
+/// nothing; from then on the block is a file that outlives the process, and GET /metrics adds up those of all
+/// processes of the host.
 namespace gp::metrics {
 
 /// Only ever grows, also over the death of a process and its replacement.
@@ -61,10 +64,30 @@ void add(Gauge gauge, std::int64_t delta) noexcept;
 /// Records `times` durations of `value`. A negative one (the clocks of two hosts) counts as 0.
 void observe(Histogram histogram, std::chrono::nanoseconds value, std::uint64_t times = 1) noexcept;
 
-/// What the block of this process holds now. For tests.
+/// What the block of this process holds now: after attach() that includes what its predecessors counted. For
+/// tests.
 std::uint64_t value_of(Counter counter) noexcept;
 std::int64_t value_of(Gauge gauge) noexcept;
 std::uint64_t count_of(Histogram histogram) noexcept;
+
+/// The folder of a host's files, and the file of one slot of a handler in it.
+std::string folder_in(std::string_view runtime_dir);
+std::string slot_file(std::string_view runtime_dir, std::string_view handler, int slot);
+
+/// From now on this process records in the file `path`, whose last part is `<handler>-<slot>`: its counters
+/// and histograms go on where the slot's last process left them, its gauges begin at 0. The file, and the
+/// folder that it is in, are made where they are missing (mode 0640 and 0750). It is locked while the process
+/// lives; the lock tells a reader that the gauges are live. What was recorded before stays in the process.
+///
+/// Called once, in a child after fork and before it has threads. Where the file cannot be had (folder not
+/// writable, disk full) that is reported and the process goes on with its own block.
+void attach(const std::string& path);
+
+/// The Prometheus text format 0.0.4 of all files in `folder` added up, with the number of live processes and
+/// the version. Other files there, and files of another version of the tables, are passed over; where there
+/// is no folder every value is 0. Any thread. Counters never go backwards between two calls, and a
+/// histogram's count is the sum of its buckets, although processes count meanwhile.
+std::string render(const std::string& folder);
 
 /// One time series as the tables describe it.
 template <class Id>

@@ -85,6 +85,13 @@ struct ChildKilled {
   Fields fields() const { return {{"pid", std::to_string(pid)}}; }
 };
 
+struct MetricsNotShared {
+  static constexpr Level kLevel = Level::kWarning;
+  static constexpr std::string_view kName = "metrics_not_shared";
+  std::string message;  ///< what this process counts is not in GET /metrics
+  Fields fields() const { return {{"message", message}}; }
+};
+
 // Requests
 // ------------------------------------------------------------------------------------------------------------
 
