@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/base/exit_code.h"
+#include "core/base/metrics.h"
 #include "core/base/report.h"
 
 namespace gp::process {
@@ -29,7 +30,10 @@ int run(const HandlerSpec& spec, bool only_check) {
   if (spec.has_socket) options.socket_path = fmt::format("{}/{}.sock", config.runtime_dir, spec.name);
   options.processes = static_cast<int>(config.*spec.processes);
   options.drain = config.*spec.drain + kGrace;
-  return run_pool(options, [&](const Child& child) { return spec.child(config, child); });
+  return run_pool(options, [&](const Child& child) {
+    metrics::attach(metrics::slot_file(config.runtime_dir, spec.name, child.slot));
+    return spec.child(config, child);
+  });
 }
 
 }  // namespace

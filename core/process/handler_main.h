@@ -22,8 +22,8 @@ struct HandlerSpec {
 };
 
 /// The main of every handler: --help (with every setting), --version, --check-config; reads the settings,
-/// sets the log level, runs the pool. Whatever is wrong is one message on stderr and an exit code of
-/// exit_code.h.
+/// sets the log level, runs the pool, in which each child counts in its slot's file under RUNTIME_DIR.
+/// Whatever is wrong is one message on stderr and an exit code of exit_code.h.
 int handler_main(int argc, char** argv, const HandlerSpec& spec);
 
 }  // namespace gp::process

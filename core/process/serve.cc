@@ -1,12 +1,15 @@
 #include "core/process/serve.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include <fmt/format.h>
 #include <poll.h>
 
+#include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/base/metrics.h"
 #include "core/base/report.h"
 #include "core/fcgi/exchange.h"
 #include "core/http/cors.h"
@@ -25,15 +28,8 @@ bool is_method_allowed(const std::string& methods, const std::string& method) {
   return (", " + methods + ",").find(", " + method + ",") != std::string::npos;
 }
 
-http::Response call(const http::Request& request, const ServeOptions& options, const Handle& handle) {
-  if (!is_method_allowed(options.methods, request.method)) {
-    return http::to_response(http::method_not_allowed(), request.request_id).with("Allow", options.methods);
-  }
-  if (request.body.size() > static_cast<std::size_t>(options.body_limit_bytes)) {
-    return http::to_response(
-        {413, "body_too_large", fmt::format("The body is larger than {} bytes.", options.body_limit_bytes)},
-        request.request_id);
-  }
+/// The handler's answer, or the problem that its exception is.
+http::Response call(const http::Request& request, const Handle& handle) {
   try {
     return handle(request);
   } catch (const Error& error) {
@@ -47,6 +43,29 @@ http::Response call(const http::Request& request, const ServeOptions& options, c
   }
 }
 
+http::Response check_and_call(const http::Request& request, const ServeOptions& options,
+                              const Handle& handle) {
+  if (!is_method_allowed(options.methods, request.method)) {
+    return http::to_response(http::method_not_allowed(), request.request_id).with("Allow", options.methods);
+  }
+  if (request.body.size() > static_cast<std::size_t>(options.body_limit_bytes)) {
+    return http::to_response(
+        {413, "body_too_large", fmt::format("The body is larger than {} bytes.", options.body_limit_bytes)},
+        request.request_id);
+  }
+  const SteadyTime begun = steady_now();
+  http::Response response = call(request, handle);
+  metrics::observe(metrics::Histogram::kRequestTime, steady_now() - begun);
+  return response;
+}
+
+void count_answer(int status) {
+  using metrics::Counter;
+  constexpr std::array kClasses = {Counter::kAnswers2xx, Counter::kAnswers3xx, Counter::kAnswers4xx,
+                                   Counter::kAnswers5xx};
+  metrics::count(kClasses.at(static_cast<std::size_t>(std::clamp(status / 100, 2, 5) - 2)));
+}
+
 }  // namespace
 
 ServeOptions serve_options(const Config& config, std::string methods) {
@@ -56,9 +75,10 @@ ServeOptions serve_options(const Config& config, std::string methods) {
 http::Response respond(const http::Request& request, const ServeOptions& options, const Handle& handle) {
   const http::Cors cors(options.allowed_origins, options.methods);
   http::Response response =
-      request.method == "OPTIONS" ? cors.preflight(request) : call(request, options, handle);
+      request.method == "OPTIONS" ? cors.preflight(request) : check_and_call(request, options, handle);
   cors.apply(request, response);
   response.with("X-Request-ID", request.request_id);
+  count_answer(response.status);
   return response;
 }
 

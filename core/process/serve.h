@@ -29,7 +29,7 @@ int serve(const Child& child, const ServeOptions& options, const Handle& handle)
 
 /// What serve() does with one request, without a socket: answers OPTIONS, refuses other methods (405) and
 /// bodies that are too large (413), calls `handle`, turns an exception into its problem (and reports it where
-/// it is ours), and adds X-Request-ID and the CORS headers.
+/// it is ours), adds X-Request-ID and the CORS headers, and counts the answer by its class of status.
 http::Response respond(const http::Request& request, const ServeOptions& options, const Handle& handle);
 
 }  // namespace gp::process

@@ -1,7 +1,10 @@
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include <boost/test/unit_test.hpp>
 #include <sys/wait.h>
@@ -10,6 +13,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
+#include "core/base/metrics.h"
 #include "core/process/pool.h"
 #include "core/process/serve.h"
 #include "tests/support/fcgi_peer.h"
@@ -41,6 +45,26 @@ std::string header(const Response& response, const std::string& name) {
     if (known == name) found += (found.empty() ? "" : "|") + value;
   }
   return found;
+}
+
+/// What respond() adds one to: "2xx timed".
+std::string counted_by(const Request& request, const gp::process::Handle& handle) {
+  using gp::metrics::Counter;
+  constexpr auto kClasses = std::to_array<std::pair<Counter, const char*>>({{Counter::kAnswers2xx, "2xx"},
+                                                                            {Counter::kAnswers3xx, "3xx"},
+                                                                            {Counter::kAnswers4xx, "4xx"},
+                                                                            {Counter::kAnswers5xx, "5xx"}});
+  const auto timed = [] { return gp::metrics::count_of(gp::metrics::Histogram::kRequestTime); };
+  std::array<std::uint64_t, kClasses.size()> before{};
+  std::ranges::transform(kClasses, before.begin(),
+                         [](const auto& c) { return gp::metrics::value_of(c.first); });
+  const auto timed_before = timed();
+  respond(request, kOptions, handle);
+  std::string added;
+  for (std::size_t i = 0; i < kClasses.size(); ++i) {
+    if (gp::metrics::value_of(kClasses[i].first) == before[i] + 1) added += kClasses[i].second;
+  }
+  return added + (timed() == timed_before + 1 ? " timed" : "");
 }
 
 /// A pool in a process of its own whose children answer with their pid.
@@ -134,6 +158,19 @@ BOOST_AUTO_TEST_CASE(other_methods_large_bodies_and_exceptions_become_problems) 
                throw Error(ErrorKind::kUnavailable, "away");
              }) == 503);
   BOOST_TEST(header(respond(request_of("DELETE"), kOptions, never), "Allow") == "GET, HEAD, OPTIONS");
+}
+
+BOOST_AUTO_TEST_CASE(every_answer_is_counted_by_its_class_and_timed_where_the_handler_ran) {
+  const auto answering = [](int status) {
+    return [status](const Request&) { return gp::http::json_response(status, "{}"); };
+  };
+  const auto away = [](const Request&) -> Response { throw Error(ErrorKind::kUnavailable, "away"); };
+  BOOST_TEST(counted_by(request_of("GET"), answering(202)) == "2xx timed");
+  BOOST_TEST(counted_by(request_of("GET"), answering(304)) == "3xx timed");
+  BOOST_TEST(counted_by(request_of("GET"), answering(404)) == "4xx timed");
+  BOOST_TEST(counted_by(request_of("GET"), away) == "5xx timed");
+  BOOST_TEST(counted_by(request_of("OPTIONS"), answering(200)) == "2xx");
+  BOOST_TEST(counted_by(request_of("DELETE"), answering(200)) == "4xx");
 }
 
 BOOST_AUTO_TEST_CASE(a_child_that_dies_is_replaced_and_the_socket_stays) {
