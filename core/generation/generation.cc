@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "core/base/metrics.h"
 #include "core/base/report.h"
 #include "core/generation/answer_intake.h"
 #include "core/llm/answer_reader.h"
@@ -169,6 +170,7 @@ Answer Generation::call(const llm::Assignment& assignment) {
   if (!text.empty() || answer.result.usage.prompt_tokens >= 0)
     add_usage(answer.result);  // else nothing was billed
   log_call(answer, input_path, text);
+  metrics::count(metrics::Counter::kLlmCalls);
   report::report(report::LlmCallEnded{claim_.lease.run_id.str(), call_number_,
                                       std::string(outcome_name(answer.result.status)),
                                       std::chrono::duration_cast<milliseconds>(steady_now() - begun)});
@@ -299,6 +301,7 @@ std::optional<Failure> Generation::finish() {
   row.decision_summary =
       fmt::format("{} sections in {} ms, {} LLM calls", sections, took.count(), call_number_);
   log_.append(row, wall_now());
+  metrics::count(metrics::Counter::kRunsComplete);
   report::report(report::RunEnded{claim_.lease.run_id.str(), "complete", took});
   return std::nullopt;
 }
@@ -313,6 +316,7 @@ void Generation::fail(const Failure& failure) {
   row.model = model_;
   row.decision_summary = fmt::format("{} at {}: {}", failure.code, failure.stage, end.error_message);
   log_.append(row, wall_now());
+  metrics::count(metrics::Counter::kRunsFailed);
   report::report(report::RunEnded{claim_.lease.run_id.str(), failure.code,
                                   std::chrono::duration_cast<milliseconds>(steady_now() - started_)});
   writer_.write(EventType::kError,

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "core/base/backoff.h"
+#include "core/base/metrics.h"
 #include "core/base/report.h"
 
 namespace gp::generation {
@@ -106,16 +107,19 @@ void Shipper::ship(const Batch& batch) {
 
 void Shipper::settle(const Batch& batch, const std::vector<runlog::WriteOutcome>& outcomes) {
   std::unordered_set<RunId> rung;
+  std::uint64_t shipped = 0;
   for (std::size_t i = 0; i < batch.steps.size(); ++i) {
     const project::Step& step = batch.steps[i];
     if (outcomes.at(i) == runlog::WriteOutcome::kFenced) {
       if (leases_.mark_lost(step.run_id, step.token)) report::report(report::LeaseLost{step.run_id.str()});
       continue;
     }
+    ++shipped;
     rung.insert(step.run_id);
     if (step.end) leases_.remove(step.run_id);
   }
   doorbell_.ring(std::vector<RunId>(rung.begin(), rung.end()));
+  metrics::count(metrics::Counter::kStepsShipped, shipped);  // not before: a ring that fails sends all again
   if (!batch.sequences.empty()) return outbox_.remove(batch.sequences);
   const std::lock_guard lock(mutex_);
   unspooled_.erase(unspooled_.begin(), unspooled_.begin() + static_cast<std::ptrdiff_t>(batch.steps.size()));

@@ -16,6 +16,7 @@
 
 #include "core/base/backoff.h"
 #include "core/base/exit_code.h"
+#include "core/base/metrics.h"
 #include "core/base/report.h"
 #include "core/base/unique_fd.h"
 #include "core/generation/generation.h"
@@ -157,6 +158,7 @@ class Worker {
   }
 
   void start(runlog::Claim claim) {
+    metrics::count(metrics::Counter::kRunsTaken);
     report::report(report::RunTaken{claim.lease.run_id.str(), claim.attempt, claim.taken_over});
     Running& running = running_.emplace_back();
     running.lease = claim.lease;
