@@ -1,8 +1,16 @@
 // The HTTP contract, status by status, through nginx.
 
+#include <algorithm>
+#include <array>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include <fmt/format.h>
+
+#include "core/base/clock.h"
 #include "tests/e2e/on_stack.h"
+#include "tests/support/exposition.h"
 
 using e2e::OnStack;
 using e2e::stack;
@@ -48,6 +56,51 @@ BOOST_AUTO_TEST_CASE(health_touches_nothing_and_answers) {
   BOOST_TEST(reply.status == 200);
   BOOST_TEST(reply.body == R"({"ok":true})");
   BOOST_TEST(reply.count("x-request-id") == 1);
+}
+
+BOOST_AUTO_TEST_CASE(metrics_are_those_of_every_process_in_the_format_of_prometheus) {
+  const auto read = [] { return support::parse_exposition(stack().get("/metrics").body); };
+  const std::string answered = R"(generate_project_requests_total{handler="health",class="2xx"})";
+  const double before = support::sample(read(), answered);
+  for (int i = 0; i < 5; ++i) stack().get("/health");
+  const Reply reply = stack().get("/metrics");
+  BOOST_TEST(reply.status == 200);
+  BOOST_TEST(reply.header("content-type") == "text/plain; version=0.0.4; charset=utf-8");
+  BOOST_TEST(reply.header("cache-control") == "no-store");
+  BOOST_TEST(reply.count("x-request-id") == 1);
+  const auto families = support::parse_exposition(reply.body);
+  BOOST_TEST(support::sample(families, answered) >= before + 5);
+  BOOST_TEST(support::sample(families, R"(generate_project_request_seconds_count{handler="health"})") >= 5);
+  for (const char* handler : {"start", "status", "health", "events", "worker"}) {
+    BOOST_TEST(
+        support::sample(families, fmt::format("generate_project_processes{{handler=\"{}\"}}", handler)) >= 1);
+  }
+  for (const auto& [family, type] : {std::pair{"streams_open", "gauge"},
+                                     {"runs_taken_total", "counter"},
+                                     {"request_seconds", "histogram"}}) {
+    BOOST_TEST(families.at(fmt::format("generate_project_{}", family)).type == type);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_run_is_counted_from_its_beginning_to_its_end) {
+  constexpr std::array kSeries = {"runs_taken_total", "runs_ended_total{outcome=\"complete\"}",
+                                  "llm_calls_total", "steps_shipped_total"};
+  const auto read = [&] {
+    std::vector<double> values;
+    const auto families = support::parse_exposition(stack().get("/metrics").body);
+    for (const std::string series : kSeries)
+      values.push_back(support::sample(families, "generate_project_" + series));
+    return values;
+  };
+  const auto before = read();
+  stack().follow(stack().start(start_body("http_metrics")));
+  auto after = read();
+  const auto is_counted = [&] { return std::ranges::equal(before, after, std::less<>()); };
+  // The end of a run is seen before the worker has counted it.
+  for (const auto deadline = gp::steady_now() + std::chrono::seconds(20);
+       !is_counted() && gp::steady_now() < deadline;)
+    after = read();
+  for (std::size_t i = 0; i < kSeries.size(); ++i) BOOST_TEST(after[i] > before[i], kSeries[i]);
 }
 
 BOOST_AUTO_TEST_CASE(start_answers_202_then_200_with_the_same_run) {
@@ -126,7 +179,8 @@ BOOST_AUTO_TEST_CASE(other_methods_are_refused_with_allow) {
   for (const auto& [method, target, allow] :
        {std::tuple{"GET", "/start", "POST, OPTIONS"}, std::tuple{"DELETE", "/status/p", "GET, HEAD, OPTIONS"},
         std::tuple{"POST", "/events/stream", "GET, HEAD, OPTIONS"},
-        std::tuple{"PUT", "/health", "GET, HEAD, OPTIONS"}}) {
+        std::tuple{"PUT", "/health", "GET, HEAD, OPTIONS"},
+        std::tuple{"POST", "/metrics", "GET, HEAD, OPTIONS"}}) {
     const Reply reply = send(method, target);
     check_problem(reply, 405, "method_not_allowed");
     BOOST_TEST(reply.header("allow") == allow);
@@ -142,6 +196,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_exist_is_404) {
   check_problem(stack().get("/events/stream?run_id=6f1c9d2e-7b1a-4c55-9a60-0d9f2f1f3f10"), 404,
                 "run_not_found");
   check_problem(stack().get("/health/x"), 404, "not_found");
+  check_problem(stack().get("/metrics/x"), 404, "not_found");
 }
 
 BOOST_AUTO_TEST_CASE(a_stream_needs_a_sound_run_id) {
@@ -169,8 +224,9 @@ BOOST_AUTO_TEST_CASE(preflight_is_answered) {
 BOOST_AUTO_TEST_CASE(head_is_get_without_its_body) {
   const std::string run_id = stack().start(start_body("http_head"));
   stack().follow(run_id);
-  for (const std::string& target : {std::string("/health"), std::string("/status/http_head"),
-                                    std::string("/index.html"), "/events/stream?run_id=" + run_id}) {
+  for (const std::string& target :
+       {std::string("/health"), std::string("/metrics"), std::string("/status/http_head"),
+        std::string("/index.html"), "/events/stream?run_id=" + run_id}) {
     const Reply head = send("HEAD", target);
     BOOST_TEST_CONTEXT(target) {
       BOOST_TEST(head.status == 200);
