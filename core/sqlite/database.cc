@@ -59,6 +59,14 @@ std::string Database::text_of(std::string_view query) {
   return statement.step() ? statement.text(0) : std::string();
 }
 
+std::int64_t Database::changed_rows() const { return sqlite3_changes64(db_of(handle_.get())); }
+
+bool Database::is_moved() const {
+  int is_moved = 0;
+  sqlite3_file_control(db_of(handle_.get()), "main", SQLITE_FCNTL_HAS_MOVED, &is_moved);
+  return is_moved != 0;
+}
+
 Statement::Statement(Database& database, std::string_view sql) : database_(database) {
   sqlite3_stmt* prepared = nullptr;
   const int code = sqlite3_prepare_v2(db_of(database_.handle_.get()), sql.data(),
@@ -93,6 +101,8 @@ bool Statement::step() {
   if (code != SQLITE_DONE) database_.fail(code);
   return false;
 }
+
+void Statement::rewind() { sqlite3_reset(statement_of(handle_.get())); }
 
 void Statement::run(std::initializer_list<Value> values) {
   bind(values);

@@ -24,6 +24,8 @@ class Statement {
   void bind(std::initializer_list<Value> values);
   /// Goes to the next row; false at the end, after which the statement is rewound.
   bool step();
+  /// Ends reading before the last row: a statement left half-way keeps its snapshot open.
+  void rewind();
   /// bind and run to the end, for statements without rows.
   void run(std::initializer_list<Value> values);
 
@@ -50,6 +52,12 @@ class Database {
   void run_script(std::string_view sql);
   std::int64_t number_of(std::string_view query);  ///< the first column of the first row
   std::string text_of(std::string_view query);
+  std::int64_t changed_rows() const;  ///< by the last INSERT, UPDATE or DELETE that ended
+
+  /// True where the file that is open is no longer the one at its path (unlinked, renamed, replaced): SQLite
+  /// itself would go on writing into it without a word. One stat(2); the inode is ours as long as it is open,
+  /// so that a new file cannot have the same.
+  bool is_moved() const;
 
  private:
   friend class Statement;
