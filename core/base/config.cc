@@ -66,6 +66,11 @@ constexpr std::array kSettings = {
             "", "Direct connection for LISTEN where DATABASE_URL is a transaction pooler"},
     Setting{"SPOOL_PATH", &C::spool_path, "./spool/spool.db", "a file on a local disk", "",
             "The host's SQLite spool, shared by all its processes"},
+    Setting{"SPOOL_MAX_BYTES", &C::spool_max_bytes, "536870912", "16777216-1099511627776", "bytes",
+            "Largest size of the spool; confirmed events make room for unconfirmed ones", 16777216,
+            1099511627776},
+    Setting{"SPOOL_MAX_AGE_S", &C::spool_max_age_s, "604800", "60-31536000", "s",
+            "Confirmed events are kept for replay so long", 60, 31536000},
     Setting{"CSV_BASE_URL", &C::csv_base_url, "", "a URL, or empty", "",
             "Where CSV_LOG_DIR is published, for logs.csv_url"},
 

@@ -48,6 +48,8 @@ struct Config {
   // Storage.
   Secret database_listen_url;  ///< empty: the same as database_url
   std::string spool_path;
+  std::int64_t spool_max_bytes = 0;
+  Seconds spool_max_age_s{};
   std::string csv_base_url;
 
   // HTTP and streams.
