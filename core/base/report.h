@@ -160,6 +160,21 @@ struct SpoolFailed {
   Fields fields() const { return {{"message", message}}; }
 };
 
+struct SpoolBack {
+  static constexpr Level kLevel = Level::kNotice;
+  static constexpr std::string_view kName = "spool_back";
+  std::string user;  ///< what works again: "replay_cache.find", "replay_cache.store"
+  Fields fields() const { return {{"user", user}}; }
+};
+
+struct SpoolRunDropped {
+  static constexpr Level kLevel = Level::kError;
+  static constexpr std::string_view kName = "spool_run_dropped";
+  std::string run_id;
+  std::int64_t event_id;  ///< the first whose row is damaged
+  Fields fields() const { return {{"run_id", run_id}, {"event_id", std::to_string(event_id)}}; }
+};
+
 // Runs
 // ----------------------------------------------------------------------------------------------------------------
 
