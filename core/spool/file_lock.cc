@@ -1,0 +1,87 @@
+#include "core/spool/file_lock.h"
+
+#include <cerrno>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+
+namespace gp::spool {
+namespace {
+
+constexpr off_t kTurn = 0;
+constexpr off_t kRight = 1;
+/// A transaction takes 0.1-1 ms on a good disk. Constant, since who backs off falls behind newcomers.
+constexpr std::chrono::microseconds kTurnPoll{1000};
+constexpr std::chrono::microseconds kRightPoll{200};  ///< only one at a time polls for it
+
+/// True where the byte is now locked or unlocked as `type` (F_WRLCK, F_UNLCK) says.
+bool set_lock(int fd, short type, off_t byte) {
+  struct flock lock {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = byte;
+  lock.l_len = 1;
+  return ::fcntl(fd, F_OFD_SETLK, &lock) == 0;
+}
+
+void wait_for(int fd, off_t byte, std::chrono::microseconds poll, SteadyTime deadline) {
+  while (!set_lock(fd, F_WRLCK, byte)) {
+    if (errno != EAGAIN && errno != EACCES && errno != EINTR)
+      throw Error(ErrorKind::kUnavailable, fmt::format("cannot lock the spool: {}", std::strerror(errno)));
+    if (steady_now() >= deadline)
+      throw Error(ErrorKind::kUnavailable, "the spool is kept busy by another process");
+    std::this_thread::sleep_for(poll);
+  }
+}
+
+}  // namespace
+
+FileLock::FileLock(std::string path) : path_(std::move(path)) {}
+
+void FileLock::open_side_file() {
+  file_.reset(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (!file_)
+    throw Error(ErrorKind::kUnavailable,
+                fmt::format("cannot open the spool's lock '{}': {}", path_, std::strerror(errno)));
+}
+
+bool FileLock::is_unlinked() const {
+  struct stat info {};
+  return ::fstat(file_.get(), &info) != 0 || info.st_nlink == 0;
+}
+
+void FileLock::acquire(std::chrono::milliseconds patience) {
+  const SteadyTime deadline = steady_now() + patience;
+  // Who removes the spool removes its side files too: a lock on an unlinked one excludes nobody.
+  for (;;) {
+    if (!file_ || is_unlinked()) open_side_file();
+    const int fd = file_.get();
+    wait_for(fd, kTurn, kTurnPoll, deadline);
+    try {
+      wait_for(fd, kRight, kRightPoll, deadline);
+    } catch (const Error&) {
+      set_lock(fd, F_UNLCK, kTurn);
+      throw;
+    }
+    set_lock(fd, F_UNLCK, kTurn);
+    if (!is_unlinked()) return;
+  }
+}
+
+FileLock::Hold::Hold(FileLock& lock, std::chrono::milliseconds patience) : lock_(lock) {
+  if (lock_.depth_ == 0) lock_.acquire(patience);
+  ++lock_.depth_;
+}
+
+FileLock::Hold::~Hold() {
+  if (--lock_.depth_ == 0) set_lock(lock_.file_.get(), F_UNLCK, kRight);
+}
+
+}  // namespace gp::spool
