@@ -108,9 +108,13 @@ void Shipper::ship(const Batch& batch) {
 void Shipper::settle(const Batch& batch, const std::vector<runlog::WriteOutcome>& outcomes) {
   std::unordered_set<RunId> rung;
   std::uint64_t shipped = 0;
+  std::vector<std::int64_t> confirmed;
+  std::vector<std::int64_t> fenced;
   for (std::size_t i = 0; i < batch.steps.size(); ++i) {
     const project::Step& step = batch.steps[i];
-    if (outcomes.at(i) == runlog::WriteOutcome::kFenced) {
+    const bool is_fenced = outcomes.at(i) == runlog::WriteOutcome::kFenced;
+    if (!batch.sequences.empty()) (is_fenced ? fenced : confirmed).push_back(batch.sequences[i]);
+    if (is_fenced) {
       if (leases_.mark_lost(step.run_id, step.token)) report::report(report::LeaseLost{step.run_id.str()});
       continue;
     }
@@ -119,8 +123,10 @@ void Shipper::settle(const Batch& batch, const std::vector<runlog::WriteOutcome>
     if (step.end) leases_.remove(step.run_id);
   }
   doorbell_.ring(std::vector<RunId>(rung.begin(), rung.end()));
-  metrics::count(metrics::Counter::kStepsShipped, shipped);  // not before: a ring that fails sends all again
-  if (!batch.sequences.empty()) return outbox_.remove(batch.sequences);
+  metrics::count(metrics::Counter::kStepsShipped, shipped);
+  if (!fenced.empty()) outbox_.discard(fenced);
+  if (!confirmed.empty()) outbox_.confirm(confirmed);
+  if (!batch.sequences.empty()) return;
   const std::lock_guard lock(mutex_);
   unspooled_.erase(unspooled_.begin(), unspooled_.begin() + static_cast<std::ptrdiff_t>(batch.steps.size()));
 }

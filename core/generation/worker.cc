@@ -84,7 +84,7 @@ class Worker {
         slot_(slot),
         blocklist_(project::Blocklist::load(config.blocklist_file)),
         prices_(llm::PriceTable::load(config.prices_file)),
-        outbox_(config.spool_path, slot.slot),
+        outbox_(config.spool_path, slot.slot, config.spool_max_bytes),
         shipper_(config, outbox_, leases_),
         queue_(config.database_url, config.database_listen_url,
                {fmt::format("{}/{}", outbox_.spool_id(), slot.slot), config.lease_s}),

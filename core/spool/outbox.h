@@ -11,36 +11,42 @@
 namespace gp::spool {
 
 struct OutboxEntry {
-  std::int64_t sequence = 0;  ///< order of appending within the file
+  std::int64_t sequence = 0;  ///< order of appending; never means another entry of this host
   project::Step step;
 };
 
 /// What workers of this host produced and PostgreSQL has not confirmed: a table in the host's SQLite spool
-/// (WAL, synchronous=FULL, IMMEDIATE transactions, a page quota). A step is durable here before anything else
-/// is done with it (P3).
+/// (WAL, synchronous=FULL, IMMEDIATE transactions, a quota). A step is durable here before anything else is
+/// done with it (P3); once confirmed its event stays for replay (ReplayCache) until the room is needed.
 ///
 /// Rows belong to a slot (the worker's number within its master): a worker that replaces a dead one in the
 /// same slot finds and ships what that one left. Thread-safe (one connection behind a mutex). Make it after
-/// fork. The file survives damage: one that is corrupt, of a foreign schema, or unlinked is set aside as
-/// "<path>.corrupt-<time>", reported, and made anew.
+/// fork. What happens to the file is SpoolFile's; unconfirmed steps that can still be read of one that is
+/// damaged, unlinked or replaced go on in the new one.
 class Outbox {
  public:
-  /// Opens or makes the spool, and its folder. Throws Error(kUnavailable) where neither is possible.
-  Outbox(const std::string& path, int slot);
+  /// Opens or makes the spool, and its folder. `max_bytes` is SPOOL_MAX_BYTES. Throws Error(kUnavailable)
+  /// where neither is possible.
+  Outbox(const std::string& path, int slot, std::int64_t max_bytes = 536870912);
   ~Outbox();
 
   /// A UUID made with the file: the host's identity among all hosts that share the database.
   const std::string& spool_id() const;
 
-  /// Stores one step durably. Throws Error(kTooLarge) where the quota or the disk is full,
-  /// Error(kUnavailable) otherwise.
+  /// Stores one step durably; at the quota the oldest confirmed events go. Throws Error(kTooLarge) where
+  /// unconfirmed steps alone fill it or the disk is full, Error(kUnavailable) otherwise.
   void append(const project::Step& step);
 
   /// The oldest `limit` entries of this slot, in order of appending.
   std::vector<OutboxEntry> pending(int limit);
 
-  /// Removes entries that PostgreSQL has confirmed, or that were fenced off.
-  void remove(std::span<const std::int64_t> sequences);
+  /// PostgreSQL has these entries: in one transaction they leave the outbox and their events become part of
+  /// the replay cache. Where there is no room for that they leave all the same.
+  void confirm(std::span<const std::int64_t> sequences);
+
+  /// Removes entries that were fenced off: their events do not exist. Works on a full disk too, as long as
+  /// there is ballast.
+  void discard(std::span<const std::int64_t> sequences);
 
   /// Gives this slot the rows of slots from `first_unused_slot` up, left by a pool that was larger.
   void adopt_from(int first_unused_slot);

@@ -6,11 +6,35 @@
 /// parameters are.
 namespace gp::spool::sql {
 
-extern const std::string_view kCreateSpool;
+// The schema.
+extern const std::string_view kCreateHost;
+extern const std::string_view kCreateOutbox;
+extern const std::string_view kIndexOutbox;
+extern const std::string_view kCreateEvents;
+extern const std::string_view kBeginSequence;
+
+// The host.
 extern const std::string_view kInsertHost;
+extern const std::string_view kSetHost;
+extern const std::string_view kReadHost;
+
+// The outbox.
 extern const std::string_view kAppendStep;
+extern const std::string_view kCarryStep;
 extern const std::string_view kReadPending;
+extern const std::string_view kReadUnconfirmed;
+extern const std::string_view kReadStepEvent;
 extern const std::string_view kRemoveEntry;
 extern const std::string_view kAdoptSlots;
+
+// The confirmed events.
+extern const std::string_view kInsertEvent;
+extern const std::string_view kReadTail;
+extern const std::string_view kReadNewest;
+extern const std::string_view kFindReach;
+extern const std::string_view kRemoveRun;
+extern const std::string_view kEvictOldest;
+extern const std::string_view kEvictOlder;
+extern const std::string_view kReadOldestTime;
 
 }  // namespace gp::spool::sql

@@ -1,5 +1,4 @@
--- The host's spool, version 1. Run once, when the file is new.
-CREATE TABLE host (spool_id TEXT NOT NULL);
+-- Steps that PostgreSQL has not confirmed. Since version 1.
 CREATE TABLE outbox (
   sequence INTEGER PRIMARY KEY AUTOINCREMENT,
   slot     INTEGER NOT NULL,
@@ -11,6 +10,4 @@ CREATE TABLE outbox (
   document TEXT    NOT NULL,
   ending   TEXT,
   UNIQUE (run_id, token, event_id)
-);
-CREATE INDEX outbox_slot ON outbox (slot, sequence);
-PRAGMA user_version = 1;
+)

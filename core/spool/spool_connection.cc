@@ -1,0 +1,106 @@
+#include "core/spool/spool_connection.h"
+
+#include <string_view>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/ids.h"
+#include "core/spool/statements.h"
+
+namespace gp::spool {
+namespace {
+
+constexpr std::int64_t kVersion = 2;
+constexpr std::int64_t kVersionWithoutEvents = 1;
+
+/// 0: there is no such file.
+ino_t inode_of(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 ? info.st_ino : 0;
+}
+
+void unlink_if(const std::string& path, ino_t inode) {
+  if (inode != 0 && inode_of(path) == inode) ::unlink(path.c_str());
+}
+
+std::int64_t microseconds_now() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(wall_now().time_since_epoch()).count();
+}
+
+/// A schema that is not ours may bear our version: each statement must fit it.
+void check_schema(sqlite::Database& database) {
+  for (const std::string_view sql :
+       {sql::kInsertHost, sql::kSetHost, sql::kReadHost, sql::kAppendStep, sql::kCarryStep, sql::kReadPending,
+        sql::kReadUnconfirmed, sql::kReadStepEvent, sql::kRemoveEntry, sql::kAdoptSlots, sql::kInsertEvent,
+        sql::kReadTail, sql::kReadNewest, sql::kFindReach, sql::kRemoveRun, sql::kEvictOldest,
+        sql::kEvictOlder, sql::kReadOldestTime})
+    sqlite::Statement(database, sql);
+}
+
+}  // namespace
+
+SpoolConnection::SpoolConnection(const std::string& path, const SpoolProfile& profile)
+    : path_(path), database_(path) {
+  set_pragmas(profile);
+  make_schema();
+  set_quota(profile.max_bytes);
+  check_schema(database_);
+  log_inode_ = inode_of(path + "-wal");
+  shared_memory_inode_ = inode_of(path + "-shm");
+}
+
+void SpoolConnection::set_pragmas(const SpoolProfile& profile) {
+  database_.run_script(fmt::format("PRAGMA busy_timeout = {}", profile.patience.count()));
+  database_.run_script(profile.is_durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+  // The log is cut back to this after a checkpoint; it grows beyond where a reader holds the checkpoint up.
+  database_.run_script("PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 16777216");
+}
+
+/// Per connection, not per file; SQLite raises it to what the file has already. At it inserting fails and
+/// removing works; on a full disk both fail.
+void SpoolConnection::set_quota(std::int64_t max_bytes) {
+  max_pages_ = max_bytes / database_.number_of("PRAGMA page_size");
+  database_.run_script(fmt::format("PRAGMA max_page_count = {}", max_pages_));
+}
+
+void SpoolConnection::make_schema() {
+  sqlite::Transaction transaction(database_);
+  const std::int64_t version = database_.number_of("PRAGMA user_version");
+  if (version == kVersion) return;
+  if (version == 0 && database_.number_of("PRAGMA schema_version") == 0) {
+    for (const std::string_view sql : {sql::kCreateHost, sql::kCreateOutbox, sql::kIndexOutbox})
+      database_.run_script(sql);
+    sqlite::Statement(database_, sql::kInsertHost).run({make_uuid()});
+    sqlite::Statement(database_, sql::kBeginSequence).run({microseconds_now()});
+  } else if (version != kVersionWithoutEvents) {
+    throw Error(ErrorKind::kConflict,
+                fmt::format("the spool has version {}, this program knows {}", version, kVersion));
+  }
+  database_.run_script(sql::kCreateEvents);
+  database_.run_script(fmt::format("PRAGMA user_version = {}", kVersion));
+  transaction.commit();
+}
+
+sqlite::Statement& SpoolConnection::prepared(std::string_view sql) {
+  return statements_.try_emplace(sql.data(), database_, sql).first->second;
+}
+
+void SpoolConnection::rewind() {
+  for (auto& [text, statement] : statements_) statement.rewind();
+}
+
+void SpoolConnection::check_structure() {
+  if (database_.text_of("PRAGMA quick_check(1)") != "ok")
+    throw Error(ErrorKind::kConflict, "the spool is corrupt");
+}
+
+void SpoolConnection::unlink_left_side_files() const {
+  unlink_if(path_ + "-wal", log_inode_);
+  unlink_if(path_ + "-shm", shared_memory_inode_);
+}
+
+}  // namespace gp::spool

@@ -1,0 +1,2 @@
+-- The host's spool id.
+SELECT spool_id FROM host
