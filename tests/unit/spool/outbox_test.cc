@@ -11,18 +11,17 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
-#include "tests/support/shell.h"
+#include "core/sqlite/database.h"
+#include "tests/unit/spool/spool_fixture.h"
 
 using gp::project::EventType;
 using gp::project::Step;
 using gp::spool::Outbox;
+using gp::spool::ReplayCache;
+using spool_test::files_set_aside;
+using spool_test::Fixture;
 
 namespace {
-
-struct Fixture {
-  support::TempFolder folder;
-  std::string path = folder.path() + "/deep/spool.db";
-};
 
 Step step(std::int64_t id) {
   return {gp::RunId("6f1c9d2e-7b1a-4c55-9a60-0d9f2f1f3f10"),
@@ -38,15 +37,32 @@ std::vector<std::int64_t> ids_of(Outbox& outbox) {
   return ids;
 }
 
-std::size_t files_set_aside(const std::string& path) {
-  std::size_t count = 0;
-  for (const auto& file : std::filesystem::directory_iterator(std::filesystem::path(path).parent_path())) {
-    const std::string name = file.path().filename();
-    if (name.find(".corrupt-") != std::string::npos && !name.ends_with("-wal") && !name.ends_with("-shm"))
-      ++count;
-  }
-  return count;
+/// One that is as large as the document of a finished project.
+Step large_step(std::int64_t id) {
+  Step large = step(id);
+  large.document = std::string(100'000, 'd');
+  return large;
 }
+
+std::vector<std::int64_t> sequences_of(Outbox& outbox, int limit = 1000) {
+  std::vector<std::int64_t> sequences;
+  for (const auto& entry : outbox.pending(limit)) sequences.push_back(entry.sequence);
+  return sequences;
+}
+
+/// Appends large steps until there is no room; how many there were room for.
+std::int64_t append_until_full(Outbox& outbox, std::int64_t first_id = 1) {
+  for (std::int64_t id = first_id;; ++id) {
+    try {
+      outbox.append(large_step(id));
+    } catch (const gp::Error& error) {
+      BOOST_TEST((error.kind() == gp::ErrorKind::kTooLarge));
+      return id - first_id;
+    }
+  }
+}
+
+constexpr std::int64_t kSmallest = 16 * 1024 * 1024;
 
 using Ids = std::vector<std::int64_t>;
 
@@ -77,7 +93,7 @@ BOOST_AUTO_TEST_CASE(steps_come_back_as_they_were_in_order_until_they_are_remove
   BOOST_TEST(entries[2].step.end->cost_usd.value() == 0.25);
   BOOST_TEST(outbox.pending(2).size() == 2u);
   const std::int64_t first = entries[0].sequence;
-  outbox.remove(std::span(&first, 1));
+  outbox.discard(std::span(&first, 1));
   BOOST_TEST((ids_of(outbox) == Ids{2, 3}));
 }
 
@@ -132,10 +148,48 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_no_database_is_set_aside) {
 BOOST_AUTO_TEST_CASE(a_file_that_is_removed_under_us_is_made_again) {
   Outbox outbox(path, 0);
   outbox.append(step(1));
+  const std::string spool_id = outbox.spool_id();
   std::filesystem::remove(path);
   outbox.append(step(2));
-  BOOST_TEST((ids_of(outbox) == Ids{2}));
+  BOOST_TEST((ids_of(outbox) == Ids{1, 2}));  // what PostgreSQL does not have is read from the removed file
   BOOST_TEST(std::filesystem::exists(path));
+  BOOST_TEST(Outbox(path, 0).spool_id() == spool_id);
+  BOOST_TEST((ids_of(outbox) == Ids{1, 2}));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_is_replaced_under_us_takes_the_steps_over) {
+  const std::string other = folder.path() + "/other.db";
+  Outbox(other, 0).append(step(7));
+  Outbox outbox(path, 0);
+  outbox.append(step(1));
+  std::filesystem::rename(other, path);
+  outbox.append(step(2));
+  BOOST_TEST((ids_of(outbox) == Ids{7, 1, 2}));
+  BOOST_TEST(files_set_aside(path) == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_step_that_was_read_from_a_former_file_never_means_another_one) {
+  Outbox outbox(path, 0);
+  outbox.append(step(1));
+  outbox.append(step(2));
+  const auto sequences = sequences_of(outbox);
+  std::filesystem::remove(path);
+  Outbox other(path, 1);
+  for (std::int64_t id = 11; id <= 15; ++id) other.append(step(id));
+  outbox.confirm(sequences);
+  BOOST_TEST((ids_of(other) == Ids{11, 12, 13, 14, 15}));
+  BOOST_TEST(ids_of(outbox).empty());
+}
+
+BOOST_AUTO_TEST_CASE(steps_of_a_file_that_is_set_aside_go_on_in_the_new_one) {
+  Outbox outbox(path, 0);
+  const std::string spool_id = outbox.spool_id();
+  for (std::int64_t id = 1; id <= 3; ++id) outbox.append(step(id));
+  gp::sqlite::Database(path).run_script("UPDATE outbox SET data = 'torn' WHERE event_id = 3");
+  // The third cannot be read, nor anything after it be of use.
+  BOOST_TEST((ids_of(outbox) == Ids{1, 2}));
+  BOOST_TEST(files_set_aside(path) == 1u);
+  BOOST_TEST(Outbox(path, 0).spool_id() == spool_id);
 }
 
 BOOST_AUTO_TEST_CASE(a_spool_of_another_version_is_set_aside) {
@@ -150,6 +204,116 @@ BOOST_AUTO_TEST_CASE(a_spool_of_another_version_is_set_aside) {
   Outbox outbox(path, 0);
   BOOST_TEST(ids_of(outbox).empty());
   BOOST_TEST(files_set_aside(path) == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(the_steps_of_a_version_1_are_shipped_by_this_one) {
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+  gp::sqlite::Database(path).run_script(std::string(spool_test::kVersion1) + R"sql(
+    INSERT INTO host VALUES ('the-host');
+    INSERT INTO outbox (slot, run_id, token, event_id, type, data, document)
+    VALUES (0, 'r', 't', 1, 'section_started', '{"n":1}', '{}'), (0, 'r', 't', 2, 'section_started', '{"n":2}', '{}'))sql");
+  Outbox outbox(path, 0);
+  BOOST_TEST(outbox.spool_id() == "the-host");
+  BOOST_TEST((ids_of(outbox) == Ids{1, 2}));
+  outbox.append(step(3));
+  outbox.confirm(sequences_of(outbox));
+  BOOST_TEST(ids_of(outbox).empty());
+  BOOST_TEST(ReplayCache(path, {}).find(gp::RunId("r"), 0, 10).last_id == 2);
+}
+
+BOOST_AUTO_TEST_CASE(confirmed_steps_leave_the_outbox_for_the_replay_cache) {
+  Outbox outbox(path, 0);
+  for (std::int64_t id = 1; id <= 3; ++id) outbox.append(step(id));
+  const auto sequences = sequences_of(outbox);
+  const std::int64_t before = gp::wall_now().time_since_epoch() / std::chrono::milliseconds(1);
+  outbox.confirm(std::span(sequences).first(2));
+  BOOST_TEST((ids_of(outbox) == Ids{3}));
+  const auto tail = ReplayCache(path, {}).find(step(1).run_id, 0, 10);
+  BOOST_REQUIRE(tail.events.size() == 2u);
+  BOOST_TEST(tail.events[1].type == "section_started");
+  BOOST_TEST(tail.events[1].data == gp::dump_json(step(2).event.data));
+  BOOST_TEST(tail.events[1].committed_at_ms >= before);
+  outbox.confirm(sequences);  // again, as after a failure half-way: no harm
+  BOOST_TEST(ReplayCache(path, {}).find(step(1).run_id, 0, 10).last_id == 3);
+}
+
+BOOST_AUTO_TEST_CASE(discarded_steps_are_never_replayed) {
+  Outbox outbox(path, 0);
+  outbox.append(step(1));
+  outbox.discard(sequences_of(outbox));
+  BOOST_TEST(ids_of(outbox).empty());
+  BOOST_TEST(ReplayCache(path, {}).find(step(1).run_id, 0, 10).last_id == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_spool_full_of_unconfirmed_steps_refuses_more_until_some_leave) {
+  Outbox outbox(path, 0, kSmallest);
+  const std::int64_t count = append_until_full(outbox);
+  BOOST_TEST(count > 100);
+  const auto sequences = sequences_of(outbox);
+  BOOST_TEST(std::ssize(sequences) == count);  // not one was evicted
+  ReplayCache cache(path, {.max_bytes = kSmallest});
+  cache.store(spool_test::events_of(1, 3));
+  outbox.confirm(std::span(sequences).first(20));
+  BOOST_TEST(cache.find(step(1).run_id, 0, 100).last_id == 20);
+  outbox.append(step(1000));
+  BOOST_TEST(ids_of(outbox).back() == 1000);
+  BOOST_TEST(std::filesystem::file_size(path) <= static_cast<std::uintmax_t>(kSmallest));
+}
+
+BOOST_AUTO_TEST_CASE(confirmed_events_make_room_for_unconfirmed_steps) {
+  Outbox outbox(path, 0, kSmallest);
+  ReplayCache cache(path, {.max_bytes = kSmallest});
+  for (int run = 0; run < 300; ++run) cache.store(spool_test::events_of(run, 10, "run_completed", 4000));
+  BOOST_TEST(cache.find(spool_test::run_number(299), 0, 100).is_complete);
+  const std::int64_t count = append_until_full(outbox);
+  BOOST_TEST(count > 100);  // more than the quarter that the cache leaves
+  BOOST_TEST(std::ssize(outbox.pending(1000)) == count);
+  BOOST_TEST(cache.find(spool_test::run_number(299), 0, 100).last_id == 0);
+  BOOST_TEST(std::filesystem::file_size(path) <= static_cast<std::uintmax_t>(kSmallest));
+}
+
+BOOST_AUTO_TEST_CASE(on_a_full_disk_steps_can_still_be_removed) {
+  spool_test::SmallDisk disk(folder.path() + "/disk", 40 * 1024 * 1024);
+  if (!disk.is_mounted()) {
+    BOOST_TEST_MESSAGE("no right to mount: the quota stands for the disk");
+    Outbox outbox(path, 0, kSmallest);
+    append_until_full(outbox);
+    outbox.confirm(sequences_of(outbox));
+    BOOST_TEST(ids_of(outbox).empty());
+    return;
+  }
+  const std::string on_disk = folder.path() + "/disk/spool.db";
+  Outbox outbox(on_disk, 0);
+  BOOST_TEST(std::filesystem::exists(on_disk + ".ballast"));
+  const std::int64_t count = append_until_full(outbox);
+  BOOST_TEST(count > 100);
+  disk.fill();
+  while (!ids_of(outbox).empty()) outbox.confirm(sequences_of(outbox, 64));
+  BOOST_TEST(!std::filesystem::exists(on_disk + ".ballast"));
+  disk.relax();
+  for (std::int64_t id = 1; id <= count; ++id) outbox.append(large_step(1000 + id));
+  outbox.confirm(sequences_of(outbox, 64));
+  BOOST_TEST(files_set_aside(on_disk) == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(the_ballast_is_made_again_when_there_is_room) {
+  Outbox outbox(path, 0);
+  std::filesystem::remove(path + ".ballast");
+  outbox.append(step(1));
+  outbox.confirm(sequences_of(outbox));
+  BOOST_TEST(std::filesystem::file_size(path + ".ballast") > 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_spool_on_a_full_disk_can_be_opened) {
+  spool_test::SmallDisk disk(folder.path() + "/disk", 40 * 1024 * 1024);
+  if (!disk.is_mounted()) return;
+  const std::string on_disk = folder.path() + "/disk/spool.db";
+  Outbox(on_disk, 0).append(step(1));
+  disk.fill();
+  Outbox outbox(on_disk, 0);
+  BOOST_TEST((ids_of(outbox) == Ids{1}));
+  outbox.confirm(sequences_of(outbox));
+  BOOST_TEST(ids_of(outbox).empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_folder_that_cannot_be_made_is_said_to_be_unavailable) {
