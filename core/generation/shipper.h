@@ -11,6 +11,7 @@
 #include "core/base/config.h"
 #include "core/generation/lease_book.h"
 #include "core/project/step.h"
+#include "core/runlog/doorbell.h"
 #include "core/runlog/event_writer.h"
 #include "core/spool/outbox.h"
 

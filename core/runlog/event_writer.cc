@@ -8,13 +8,10 @@
 #include "core/base/json.h"
 #include "core/base/report.h"
 #include "core/pg/session.h"
-#include "core/runlog/channels.h"
 #include "sql.h"
 
 namespace gp::runlog {
 namespace {
-
-constexpr std::size_t kPayloadMax = 7900;  ///< NOTIFY takes 7,999 bytes
 
 pg::Param number_or_null(std::int64_t number) {
   return number < 0 ? pg::Param(std::nullopt) : pg::Param(number);
@@ -95,37 +92,6 @@ std::vector<WriteOutcome> EventWriter::write(std::span<const project::Step> step
   } catch (const Error&) {
     impl_->sessions.drop();
     throw;
-  }
-}
-
-// Doorbell
-// ------------------------------------------------------------------------------------------------------------
-
-struct Doorbell::Impl {
-  explicit Impl(Secret url) : sessions(std::move(url), "generate-project doorbell") {}
-
-  void ring(const std::string& payload) {
-    // Nothing of value is in this transaction: it need not wait for the disk.
-    if (sessions.ensure()) sessions.get().run_script("SET synchronous_commit = off");
-    sessions.get().run(sql::kRing, {kEventsChannel, payload});
-  }
-
-  pg::SessionHolder sessions;
-};
-
-Doorbell::Doorbell(Secret database_url) : impl_(std::make_unique<Impl>(std::move(database_url))) {}
-Doorbell::~Doorbell() = default;
-
-void Doorbell::ring(std::span<const RunId> runs) noexcept {
-  try {
-    std::string payload;
-    for (const RunId& run_id : runs) {
-      if (payload.size() + run_id.str().size() + 1 > kPayloadMax) impl_->ring(std::exchange(payload, {}));
-      payload += (payload.empty() ? "" : ",") + run_id.str();
-    }
-    if (!payload.empty()) impl_->ring(payload);
-  } catch (const std::exception&) {
-    impl_->sessions.drop();  // readers have a slow timer
   }
 }
 

@@ -4,7 +4,6 @@
 #include <span>
 #include <vector>
 
-#include "core/base/ids.h"
 #include "core/base/secret.h"
 #include "core/project/step.h"
 
@@ -28,24 +27,6 @@ class EventWriter {
   /// document; only events are written then. Throws Error(kUnavailable) or Error(kInDoubt): call again with
   /// the same steps.
   std::vector<WriteOutcome> write(std::span<const project::Step> steps);
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
-};
-
-/// Tells readers that runs have new events: NOTIFY on "generation_events" in a session of its own with
-/// synchronous_commit off, after the commit, never inside it (a NOTIFY in a writing transaction serialises
-/// all commits of the cluster). Losing a ring costs a reader its slow timer, never an event. Not thread-safe;
-/// make it after fork.
-class Doorbell {
- public:
-  explicit Doorbell(Secret database_url);
-  ~Doorbell();
-
-  /// Names the runs, in as many NOTIFYs as their ids need (payload limit 7,999 bytes). Failures are swallowed
-  /// and the session is made again next time.
-  void ring(std::span<const RunId> runs) noexcept;
 
  private:
   struct Impl;

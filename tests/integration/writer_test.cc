@@ -6,6 +6,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/runlog/doorbell.h"
 #include "core/runlog/event_reader.h"
 #include "core/runlog/event_writer.h"
 #include "core/runlog/run_intake.h"
@@ -149,23 +150,6 @@ BOOST_AUTO_TEST_CASE(an_unknown_run_and_a_pruned_one_are_told_apart) {
   write({last_step(run, 1, true)});
   script("DELETE FROM generation_events; UPDATE generation_runs SET events_pruned_at = now()");
   BOOST_TEST((read(run, 0).standing == RunTail::Standing::kPruned));
-}
-
-BOOST_AUTO_TEST_CASE(the_doorbell_names_the_runs_and_many_of_them) {
-  EventReader reader(url());
-  reader.ensure_listening();
-  Doorbell doorbell(url());
-  std::vector<gp::RunId> runs;
-  for (int i = 0; i < 500; ++i) runs.emplace_back(gp::make_uuid());
-  doorbell.ring(runs);
-  std::vector<gp::RunId> rung;
-  for (const auto deadline = gp::steady_now() + seconds(10);
-       rung.size() < runs.size() && gp::steady_now() < deadline;) {
-    for (auto& run : reader.wait_for_ring(milliseconds(200), -1)) rung.push_back(std::move(run));
-  }
-  std::sort(rung.begin(), rung.end());
-  std::sort(runs.begin(), runs.end());
-  BOOST_TEST((rung == runs));
 }
 
 BOOST_AUTO_TEST_CASE(a_reader_sees_every_event_in_order_while_several_writers_commit) {
