@@ -3,7 +3,6 @@
 #include <array>
 #include <charconv>
 #include <cstring>
-#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,21 +11,14 @@
 
 #include "core/base/error.h"
 #include "core/base/utf8.h"
+#include "core/pg/session_impl.h"
 
 namespace gp::pg {
 namespace {
 
-struct ConnDeleter {
-  void operator()(PGconn* conn) const { PQfinish(conn); }
-};
-struct ResultDeleter {
-  void operator()(PGresult* result) const { PQclear(result); }
-};
 struct MemoryDeleter {
   void operator()(void* memory) const { PQfreemem(memory); }
 };
-using ConnPtr = std::unique_ptr<PGconn, ConnDeleter>;
-using ResultPtr = std::unique_ptr<PGresult, ResultDeleter>;
 
 /// What a caller can do about an SQLSTATE (PostgreSQL 15 documentation, appendix A).
 ErrorKind kind_of(std::string_view sqlstate) {
@@ -46,6 +38,9 @@ void ignore_notice(void*, const PGresult*) {}
 
 }  // namespace
 
+void ConnDeleter::operator()(PGconn* conn) const { PQfinish(conn); }
+void ResultDeleter::operator()(PGresult* result) const { PQclear(result); }
+
 Param Param::array(const std::vector<std::string>& elements) {
   std::string text = "{";
   for (const std::string& element : elements) {
@@ -60,18 +55,19 @@ Param Param::array(const std::vector<std::string>& elements) {
   return Param(text + "}");
 }
 
+WireCall::WireCall(const Call& call) : name(call.statement.name) {
+  values.reserve(call.params.size());
+  for (const Param& param : call.params) values.push_back(param.value());
+}
+
 // Result
 // --------------------------------------------------------------------------------------------------------------
 
-struct Result::Handle {
-  ResultPtr result;
-
-  int column(const char* name) const {
-    const int number = PQfnumber(result.get(), name);
-    if (number < 0) throw Error(ErrorKind::kBug, fmt::format("the answer has no column {}", name));
-    return number;
-  }
-};
+int Result::Handle::column(const char* name) const {
+  const int number = PQfnumber(result.get(), name);
+  if (number < 0) throw Error(ErrorKind::kBug, fmt::format("the answer has no column {}", name));
+  return number;
+}
 
 int Result::size() const noexcept { return PQntuples(handle_->result.get()); }
 
@@ -110,28 +106,23 @@ bool Result::flag(int row, const char* column) const { return text(row, column) 
 // Session
 // -------------------------------------------------------------------------------------------------------------
 
-struct Session::Impl {
-  ConnPtr conn;
-  std::set<std::string_view> prepared;
+bool Session::Impl::is_broken() const { return PQstatus(conn.get()) != CONNECTION_OK; }
 
-  bool is_broken() const { return PQstatus(conn.get()) != CONNECTION_OK; }
+void Session::Impl::fail(const PGresult* result, std::string_view what) const {
+  const char* state = result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  const char* message = result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+  const std::string text = first_line(message != nullptr ? message : PQerrorMessage(conn.get()));
+  const std::string code = state == nullptr ? "" : state;
+  const ErrorKind kind = is_broken() || code.empty() ? ErrorKind::kUnavailable : kind_of(code);
+  throw Error(kind, fmt::format("{}: {}", what, text), code);
+}
 
-  [[noreturn]] void fail(const PGresult* result, std::string_view what) const {
-    const char* state = result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    const char* message = result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    const std::string text = first_line(message != nullptr ? message : PQerrorMessage(conn.get()));
-    const std::string code = state == nullptr ? "" : state;
-    const ErrorKind kind = is_broken() || code.empty() ? ErrorKind::kUnavailable : kind_of(code);
-    throw Error(kind, fmt::format("{}: {}", what, text), code);
-  }
-
-  ResultPtr check(PGresult* raw, std::string_view what) const {
-    ResultPtr result(raw);
-    const ExecStatusType status = PQresultStatus(result.get());
-    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) fail(result.get(), what);
-    return result;
-  }
-};
+ResultPtr Session::Impl::check(PGresult* raw, std::string_view what) const {
+  ResultPtr result(raw);
+  const ExecStatusType status = PQresultStatus(result.get());
+  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) fail(result.get(), what);
+  return result;
+}
 
 Session::Session(const Secret& conninfo, const std::string& application) : impl_(std::make_unique<Impl>()) {
   // Later keywords win over earlier ones, and dbname, when it is a connection string, is expanded in its
@@ -165,15 +156,17 @@ void Session::prepare(const Statement& statement) {
   impl_->prepared.insert(statement.name);
 }
 
-Result Session::run(const Statement& statement, std::initializer_list<Param> params) {
-  prepare(statement);
-  std::vector<const char*> values;
-  for (const Param& param : params) values.push_back(param.value());
-  const std::string name(statement.name);
-  auto result = impl_->check(PQexecPrepared(impl_->conn.get(), name.c_str(), static_cast<int>(values.size()),
-                                            values.data(), nullptr, nullptr, 0),
-                             statement.name);
+Result Session::run(const Call& call) {
+  prepare(call.statement);
+  const WireCall wire(call);
+  auto result = impl_->check(PQexecPrepared(impl_->conn.get(), wire.name.c_str(), wire.count(),
+                                            wire.values.data(), nullptr, nullptr, 0),
+                             call.statement.name);
   return Result(std::make_shared<Result::Handle>(Result::Handle{std::move(result)}));
+}
+
+Result Session::run(const Statement& statement, std::initializer_list<Param> params) {
+  return run(Call{statement, params});
 }
 
 void Session::run_script(std::string_view sql) {

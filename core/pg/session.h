@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,12 @@ class Result {
   std::shared_ptr<Handle> handle_;  ///< shared by copies of this Result; immutable
 };
 
+/// A statement and what to run it with. Borrows the statement.
+struct Call {
+  const Statement& statement;
+  std::vector<Param> params;
+};
+
 struct Notification {
   std::string channel;
   std::string payload;
@@ -76,6 +83,13 @@ class Session {
 
   /// Runs a prepared statement; prepares it at its first use in this session.
   Result run(const Statement& statement, std::initializer_list<Param> params = {});
+
+  Result run(const Call& call);
+
+  /// Runs several statements in one round trip and, outside of a Transaction, as one transaction: all of them
+  /// or none. Each sees what those before it did. Answers in their order; throws for the first that failed,
+  /// and Error(kInDoubt) where the connection broke before the answers came.
+  std::vector<Result> run_together(std::span<const Call> calls);
 
   /// Only prepares: a test does this for every statement.
   void prepare(const Statement& statement);

@@ -17,6 +17,9 @@ enum class WriteOutcome {
 
 /// Commits steps: event, run row and project document together (P1), fenced by the lease token, ids without
 /// gap (P2). One session. Not thread-safe; make it after fork.
+///
+/// The usual batch is one round trip. A batch with a document that the calling app's table refuses takes a
+/// second try, step by step.
 class EventWriter {
  public:
   explicit EventWriter(Secret database_url);
@@ -24,8 +27,8 @@ class EventWriter {
 
   /// Writes `steps` (in order; several runs may be mixed) in ONE transaction and returns one outcome each. Of
   /// the steps of one run only the last one's document is written. A project that has a later run keeps its
-  /// document; only events are written then. Throws Error(kUnavailable) or Error(kInDoubt): call again with
-  /// the same steps.
+  /// document; only events are written then. A document that the projects table refuses is reported and left
+  /// out. Throws Error(kUnavailable) or Error(kInDoubt): call again with the same steps.
   std::vector<WriteOutcome> write(std::span<const project::Step> steps);
 
  private:

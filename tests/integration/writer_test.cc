@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <atomic>
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -32,11 +34,18 @@ namespace {
 struct Fixture : Migrated {
   EventWriter writer{url()};
 
-  Claim claim(const std::string& project_id) const {
-    gp::runlog::RunIntake(url()).start(request(project_id));
+  Claim claim(const std::string& project_id, const std::string& chat_id = "chat") const {
+    gp::runlog::RunIntake(url()).start(request(project_id, chat_id));
     auto claims = gp::runlog::RunQueue(url(), url(), {"host/0", seconds(30)}).claim(10);
     BOOST_REQUIRE(claims.size() == 1u);
     return claims.front();
+  }
+
+  /// Runs p0, p1 ... taken at once.
+  std::vector<Claim> claims(int count) const {
+    gp::runlog::RunIntake intake(url());
+    for (int i = 0; i < count; ++i) intake.start(request("p" + std::to_string(i)));
+    return gp::runlog::RunQueue(url(), url(), {"host/0", seconds(30)}).claim(count);
   }
 
   static Step step(const Claim& claim, std::int64_t id, EventType type = EventType::kSectionStarted) {
@@ -60,6 +69,13 @@ struct Fixture : Migrated {
     return last;
   }
   std::vector<WriteOutcome> write(const std::vector<Step>& steps) { return writer.write(steps); }
+  static Step with_document(Step step, const std::string& document) {
+    step.document = document;
+    return step;
+  }
+  std::string document(const std::string& project_id) const {
+    return value("SELECT spec_json FROM projects WHERE id = '" + project_id + "'");
+  }
   RunTail read(const Claim& claim, std::int64_t after, int limit = 100) const {
     EventReader reader(url());
     const Cursor cursor{claim.lease.run_id, after};
@@ -140,6 +156,182 @@ BOOST_AUTO_TEST_CASE(a_batch_is_written_whole_or_not_at_all) {
   }
   const auto events = read(run, 0).events.size();
   BOOST_TEST((events == 0u || events == 2u));  // both, where a project that refuses is left out; never one
+}
+
+BOOST_AUTO_TEST_CASE(good_fenced_and_known_runs_of_one_batch_are_told_apart) {
+  const Claim good = claim("good");
+  const Claim fenced = claim("fenced");
+  const Claim known = claim("known");
+  const Claim half = claim("half");
+  write({step(known, 1), step(known, 2), step(half, 1)});
+  script("UPDATE generation_runs SET lease_token = gen_random_uuid() WHERE project_id = 'fenced'");
+  const auto outcomes = write({step(fenced, 1), with_document(step(good, 1), R"({"n": 1})"), step(known, 1),
+                               step(half, 1), step(known, 2), with_document(step(half, 2), R"({"n": 2})"),
+                               step(fenced, 2), with_document(step(good, 2), R"({"n": 2})")});
+  using enum WriteOutcome;
+  BOOST_TEST((outcomes == Outcomes{kFenced, kWritten, kAlreadyWritten, kAlreadyWritten, kAlreadyWritten,
+                                   kWritten, kFenced, kWritten}));
+  BOOST_TEST(read(fenced, 0).events.empty());
+  BOOST_TEST(read(half, 0).last_id == 2);
+  BOOST_TEST(document("good") == R"({"n": 2})");
+  BOOST_TEST(document("half") == R"({"n": 2})");
+}
+
+BOOST_AUTO_TEST_CASE(what_follows_a_gap_is_refused_and_the_document_is_that_of_the_last_event_before_it) {
+  const Claim run = claim("p");
+  const Claim other = claim("other");
+  const auto outcomes =
+      write({with_document(step(run, 1), R"({"n": 1})"), step(other, 1),
+             with_document(step(run, 3), R"({"n": 3})"), with_document(step(run, 4), R"({"n": 4})")});
+  using enum WriteOutcome;
+  BOOST_TEST((outcomes == Outcomes{kWritten, kWritten, kFenced, kFenced}));
+  BOOST_TEST(document("p") == R"({"n": 1})");
+  BOOST_TEST(read(run, 0).last_id == 1);
+}
+
+BOOST_AUTO_TEST_CASE(what_follows_an_end_is_refused_and_the_end_stays) {
+  const Claim run = claim("p");
+  const auto outcomes = write({step(run, 1), last_step(run, 2, true), step(run, 3)});
+  using enum WriteOutcome;
+  BOOST_TEST((outcomes == Outcomes{kWritten, kWritten, kFenced}));
+  BOOST_TEST((read(run, 0).standing == RunTail::Standing::kEnded));
+  BOOST_TEST(read(run, 0).last_id == 2);
+}
+
+BOOST_AUTO_TEST_CASE(an_end_that_is_sent_again_adds_no_cost) {
+  const Claim run = claim("p");
+  const std::vector<Step> steps{step(run, 1), last_step(run, 2, true)};
+  write(steps);
+  BOOST_TEST((write(steps) == Outcomes(2, WriteOutcome::kAlreadyWritten)));
+  BOOST_TEST(value("SELECT llm_calls FROM generation_runs") == "2");
+}
+
+BOOST_AUTO_TEST_CASE(an_end_with_a_wrong_number_ends_nothing) {
+  const Claim run = claim("p");
+  BOOST_TEST((write({last_step(run, 2, true)}) == Outcomes{WriteOutcome::kFenced}));
+  BOOST_TEST(value("SELECT state FROM generation_runs") == "running");
+}
+
+BOOST_AUTO_TEST_CASE(of_two_runs_of_one_project_in_a_batch_the_later_one_writes_the_document) {
+  const Claim older = claim("p", "first");
+  const Claim later = claim("p", "second");
+  for (const bool older_first : {true, false}) {
+    const std::int64_t id = older_first ? 1 : 2;
+    std::vector<Step> steps{with_document(step(older, id), R"({"by": "older"})"),
+                            with_document(step(later, id), R"({"by": "later"})")};
+    if (!older_first) std::swap(steps[0], steps[1]);
+    BOOST_TEST((write(steps) == Outcomes(2, WriteOutcome::kWritten)));
+    BOOST_TEST(document("p") == R"({"by": "later"})");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_table_that_refuses_one_of_five_documents_loses_that_document_only) {
+  script("ALTER TABLE projects ADD CONSTRAINT not_c CHECK (id <> 'c' OR spec_json->>'n' IS NULL)");
+  std::vector<Step> steps;
+  for (const char* project : {"a", "b", "c", "d", "e"})
+    steps.push_back(with_document(step(claim(project), 1), R"({"n": 1})"));
+  const Claim ending = claim("ending");
+  steps.push_back(last_step(ending, 1, true));
+  BOOST_TEST((write(steps) == Outcomes(6, WriteOutcome::kWritten)));
+  BOOST_TEST(value("SELECT count(*) FROM generation_events") == "6");
+  BOOST_TEST(value("SELECT string_agg(id, '' ORDER BY id) FROM projects WHERE spec_json->>'n' = '1'") ==
+             "abde");
+  BOOST_TEST((read(ending, 0).standing == RunTail::Standing::kEnded));
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_that_fails_at_its_commit_is_not_written_and_the_next_one_is) {
+  const Claim run = claim("p");
+  script(
+      "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;"
+      "CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON projects DEFERRABLE INITIALLY DEFERRED FOR EACH ROW "
+      "EXECUTE FUNCTION refuse()");
+  BOOST_CHECK_THROW(write({step(run, 1)}), gp::Error);
+  BOOST_TEST(read(run, 0).events.empty());
+  script("DROP TRIGGER late ON projects");
+  BOOST_TEST((write({step(run, 1)}) == Outcomes{WriteOutcome::kWritten}));
+}
+
+BOOST_AUTO_TEST_CASE(a_writer_whose_connection_breaks_writes_with_the_next_one) {
+  const Claim run = claim("p");
+  write({step(run, 1)});
+  script(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'generate-project "
+      "shipper'");
+  BOOST_CHECK_EXCEPTION(write({step(run, 2)}), gp::Error, [](const gp::Error& error) {
+    return error.kind() == gp::ErrorKind::kInDoubt || error.kind() == gp::ErrorKind::kUnavailable;
+  });
+  BOOST_TEST((write({step(run, 2)}) == Outcomes{WriteOutcome::kWritten}));
+}
+
+BOOST_AUTO_TEST_CASE(two_hundred_steps_of_fifty_runs_are_one_batch) {
+  const auto runs = claims(50);
+  std::vector<Step> steps;
+  for (std::int64_t id = 1; id <= 4; ++id) {
+    for (const Claim& run : runs)
+      steps.push_back(with_document(step(run, id), R"({"n": )" + std::to_string(id) + "}"));
+  }
+  BOOST_TEST((write(steps) == Outcomes(200, WriteOutcome::kWritten)));
+  BOOST_TEST(value("SELECT count(DISTINCT xmin::text) FROM generation_events") == "1");  // one transaction
+  BOOST_TEST(value("SELECT count(*) FROM projects WHERE spec_json->>'n' = '4'") == "50");
+  BOOST_TEST((write(steps) == Outcomes(200, WriteOutcome::kAlreadyWritten)));
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_too_large_for_any_buffer_is_written) {
+  const Claim run = claim("p");
+  std::vector<Step> steps;
+  for (std::int64_t id = 1; id <= 400; ++id) {
+    steps.push_back(step(run, id));
+    steps.back().event.data["text"] = std::string(50000, 'x');
+  }
+  BOOST_TEST((write(steps) == Outcomes(400, WriteOutcome::kWritten)));
+}
+
+BOOST_AUTO_TEST_CASE(writers_and_a_beat_over_the_same_runs_never_wait_for_each_other_in_a_ring) {
+  constexpr std::int64_t kRounds = 40;
+  std::vector<Claim> claims;
+  for (int i = 0; i < 8; ++i) claims.push_back(claim("p" + std::to_string(i / 2), std::to_string(i)));
+  std::atomic<int> failures = 0;  // a deadlock is an Error
+  std::atomic<int> written = 0;
+  const auto write_all = [&](unsigned seed) {
+    std::minstd_rand random(seed);
+    EventWriter mine(url());
+    for (std::int64_t id = 1; id <= kRounds; ++id) {
+      std::vector<Step> steps;
+      for (const Claim& run : claims) steps.push_back(step(run, id));
+      std::ranges::shuffle(steps, random);
+      for (const auto outcome : mine.write(steps)) {
+        if (outcome == WriteOutcome::kWritten) ++written;
+        if (outcome == WriteOutcome::kFenced) ++failures;
+      }
+    }
+  };
+  const auto beat = [&](unsigned seed) {
+    std::minstd_rand random(seed);
+    gp::runlog::RunQueue queue(url(), url(), {"host/0", seconds(30)});
+    std::vector<gp::runlog::Lease> held;
+    for (const Claim& run : claims) held.push_back(run.lease);
+    for (int round = 0; round < 200; ++round) {
+      std::ranges::shuffle(held, random);
+      if (!queue.renew(held).empty()) ++failures;
+    }
+  };
+  const auto counting_failures = [&](const auto& work, unsigned seed) {
+    try {
+      work(seed);
+    } catch (const gp::Error& error) {
+      BOOST_TEST_MESSAGE(error.what());
+      ++failures;
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (unsigned seed = 1; seed <= 4; ++seed)
+      threads.emplace_back([&, seed] { counting_failures(write_all, seed); });
+    threads.emplace_back([&] { counting_failures(beat, 5); });
+  }
+  BOOST_TEST(failures == 0);
+  BOOST_TEST(written == 8 * kRounds);
+  BOOST_TEST(value("SELECT count(*) FROM generation_events") == std::to_string(8 * kRounds));
 }
 
 BOOST_AUTO_TEST_CASE(an_unknown_run_and_a_pruned_one_are_told_apart) {

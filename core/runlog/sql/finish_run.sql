@@ -1,5 +1,6 @@
--- Ends a run's attempt and its lease. $1 run_id, $2 lease token, $3 complete or error, $4 error code, $5 error message, $6 LLM calls,
--- $7 prompt tokens, $8 completion tokens, $9 cost in USD; NULL where not known.
+-- Ends a run's attempt and its lease, if its newest event is the one that says so. $1 run_id, $2 lease token, $3 complete or error,
+-- $4 error code, $5 error message, $6 LLM calls, $7 prompt tokens, $8 completion tokens, $9 cost in USD; NULL where not known;
+-- $10 event id.
 UPDATE generation_runs
 SET state = $3, finished_at = now(), error_code = $4, error_message = $5,
     lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL,
@@ -7,4 +8,4 @@ SET state = $3, finished_at = now(), error_code = $4, error_message = $5,
     prompt_tokens = coalesce(prompt_tokens, 0) + $7::bigint,
     completion_tokens = coalesce(completion_tokens, 0) + $8::bigint,
     cost_usd = coalesce(cost_usd, 0) + $9::numeric
-WHERE run_id = $1::uuid AND lease_token = $2::uuid
+WHERE run_id = $1::uuid AND lease_token = $2::uuid AND next_event_id = $10::bigint + 1

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/pg/session.h"
+
+struct pg_conn;    // libpq's PGconn
+struct pg_result;  // libpq's PGresult
+
+/// What the .cc files of this room share. Nothing outside includes it.
+namespace gp::pg {
+
+struct ConnDeleter {
+  void operator()(pg_conn* conn) const;
+};
+struct ResultDeleter {
+  void operator()(pg_result* result) const;
+};
+using ConnPtr = std::unique_ptr<pg_conn, ConnDeleter>;
+using ResultPtr = std::unique_ptr<pg_result, ResultDeleter>;
+
+/// A call in the shape that libpq takes it. Borrows the call.
+struct WireCall {
+  explicit WireCall(const Call& call);
+
+  std::string name;
+  std::vector<const char*> values;
+  int count() const { return static_cast<int>(values.size()); }
+};
+
+struct Result::Handle {
+  ResultPtr result;
+
+  int column(const char* name) const;  ///< throws Error(kBug) where there is none
+};
+
+struct Session::Impl {
+  ConnPtr conn;
+  std::set<std::string_view> prepared;
+
+  bool is_broken() const;
+  /// Throws what the failed `result` (null: the connection) means; see Session.
+  [[noreturn]] void fail(const pg_result* result, std::string_view what) const;
+  /// Takes an answer of libpq; throws where it is a failure.
+  ResultPtr check(pg_result* raw, std::string_view what) const;
+};
+
+}  // namespace gp::pg
