@@ -12,8 +12,7 @@ namespace {
 constexpr std::string_view kRequired[] = {"DATABASE_URL", "OPENAI_API_KEY"};
 
 int run_child(const gp::Config& config, const gp::process::Child& child) {
-  return gp::generation::run_worker(config,
-                                    {child.slot, static_cast<int>(config.worker_processes), child.stop_fd});
+  return gp::generation::run_worker(config, {child.slot, child.stop_fd, child.wake_fds});
 }
 
 }  // namespace

@@ -10,18 +10,15 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "core/base/backoff.h"
 #include "core/base/exit_code.h"
 #include "core/base/metrics.h"
 #include "core/base/report.h"
-#include "core/base/unique_fd.h"
 #include "core/generation/generation.h"
 #include "core/generation/lease_book.h"
 #include "core/generation/shipper.h"
+#include "core/generation/wake_up.h"
 #include "core/runlog/run_queue.h"
 #include "core/spool/outbox.h"
 
@@ -41,32 +38,8 @@ bool is_readable(int fd) {
   return ::poll(&entry, 1, 0) > 0;
 }
 
-/// An eventfd that generations ring when they end, and an epoll descriptor that is readable when it or
-/// stop_fd is: RunQueue::wait takes one descriptor.
-class WakeUp {
- public:
-  explicit WakeUp(int stop_fd)
-      : ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), both_(::epoll_create1(EPOLL_CLOEXEC)) {
-    if (!ended_ || !both_) throw Error(ErrorKind::kUnavailable, "no descriptors left for the worker");
-    for (const int fd : {stop_fd, ended_.get()}) {
-      epoll_event event{};
-      event.events = EPOLLIN;
-      event.data.fd = fd;
-      ::epoll_ctl(both_.get(), EPOLL_CTL_ADD, fd, &event);
-    }
-  }
-  void ring() const { ::eventfd_write(ended_.get(), 1); }
-  void clear() const {
-    eventfd_t count = 0;
-    ::eventfd_read(ended_.get(), &count);
-  }
-  int either_fd() const { return both_.get(); }
-  int ended_fd() const { return ended_.get(); }
-
- private:
-  UniqueFd ended_;
-  UniqueFd both_;
-};
+/// One worker of a pool listens, for all: every session that listens slows every NOTIFY down.
+bool is_listening(const WorkerSlot& slot) { return slot.slot == 0; }
 
 /// A generation and its thread.
 struct Running {
@@ -87,8 +60,8 @@ class Worker {
         outbox_(config.spool_path, slot.slot, config.spool_max_bytes),
         shipper_(config, outbox_, leases_),
         queue_(config.database_url, config.database_listen_url,
-               {fmt::format("{}/{}", outbox_.spool_id(), slot.slot), config.lease_s}),
-        wake_up_(slot.stop_fd),
+               {fmt::format("{}/{}", outbox_.spool_id(), slot.slot), config.lease_s, is_listening(slot)}),
+        wake_up_(slot),
         backoff_(kFirstRetry, kLongestRetry) {}
 
   int run() {
@@ -102,7 +75,7 @@ class Worker {
   /// What a dead predecessor had in the outbox is written under its own leases first; only then are these
   /// given up.
   void take_over_from_former_self() {
-    if (slot_.slot == 0) outbox_.adopt_from(slot_.pool_size);
+    if (slot_.slot == 0) outbox_.adopt_from(static_cast<int>(slot_.wake_fds.size()));
     bool is_done = false;
     while (!is_done && !is_readable(slot_.stop_fd)) {
       with_database([&] {
@@ -121,7 +94,12 @@ class Worker {
       for (runlog::Claim& claim : queue_.claim(free)) start(std::move(claim));
     }
     const auto until_beat = std::chrono::ceil<milliseconds>(next_beat_ - steady_now());
-    queue_.wait(std::clamp(until_beat, milliseconds(0), kPoll), wake_up_.either_fd());
+    wait_for_ring(std::clamp(until_beat, milliseconds(0), kPoll), wake_up_.any_fd());
+  }
+
+  /// The others of the pool hear the doorbell through the listening one, whether it has room itself or not.
+  void wait_for_ring(milliseconds timeout, int wake_fd) {
+    if (queue_.wait(timeout, wake_fd)) wake_up_.ring_siblings();
   }
 
   /// Runs `work`; where the database is away it reports that, waits a little (still woken by a stop), and
@@ -198,8 +176,7 @@ class Worker {
   void drain() {
     const SteadyTime deadline = steady_now() + config_.worker_drain_s;
     while (!running_.empty() && steady_now() < deadline) {
-      pollfd entry{wake_up_.ended_fd(), POLLIN, 0};
-      ::poll(&entry, 1, static_cast<int>(std::min<milliseconds>(kPoll, config_.lease_beat_s / 2).count()));
+      wait_while_draining(std::min<milliseconds>(kPoll, config_.lease_beat_s / 2));
       with_database([this] { beat_if_due(); });
       reap();
     }
@@ -208,6 +185,16 @@ class Worker {
     if (!shipper_.wait_until_empty(kShipAtStop))
       return;  // the rows stay in the outbox for this slot's next worker
     for (const runlog::Lease& lease : leases_.held()) give_back(lease);
+  }
+
+  /// A drain may take minutes: the others go on hearing the doorbell through this one.
+  void wait_while_draining(milliseconds timeout) {
+    try {
+      wait_for_ring(timeout, wake_up_.ended_fd());
+    } catch (const Error&) {
+      pollfd entry{wake_up_.ended_fd(), POLLIN, 0};
+      ::poll(&entry, 1, static_cast<int>(timeout.count()));
+    }
   }
 
   void stop_the_rest() {

@@ -1,22 +1,25 @@
 #pragma once
 
+#include <span>
+
 #include "core/base/config.h"
 
 namespace gp::generation {
 
 /// What one worker process is given by its pool.
 struct WorkerSlot {
-  int slot = 0;  ///< its number within the pool; a replacement gets the same one
-  int pool_size = 1;
-  int stop_fd = -1;  ///< becomes readable, and stays so, when it should finish
+  int slot = 0;                   ///< its number within the pool; a replacement gets the same one
+  int stop_fd = -1;               ///< becomes readable, and stays so, when it should finish
+  std::span<const int> wake_fds;  ///< one eventfd for each slot of the pool: a ring for the worker in it
 };
 
 /// The life of one worker process: ships what a former worker of its slot left in the outbox, takes that
-/// one's runs back, then takes runs from the queue (woken by the doorbell, else polling) and generates up to
-/// WORKER_CONCURRENCY at once, one thread each, renewing all leases in one statement every LEASE_BEAT_S.
-/// While PostgreSQL is away generations go on and the outbox fills. When told to stop it takes nothing new,
-/// waits up to WORKER_DRAIN_S, then stops the rest and gives their leases back, without using up an attempt.
-/// Returns the exit code. Throws Error where prices, blocklist or spool cannot be opened.
+/// one's runs back, then takes runs from the queue (woken by the doorbell, else polling: slot 0 listens for
+/// the whole pool and passes a ring on to the others) and generates up to WORKER_CONCURRENCY at once, one
+/// thread each, renewing all leases in one statement every LEASE_BEAT_S. While PostgreSQL is away generations
+/// go on and the outbox fills. When told to stop it takes nothing new, waits up to WORKER_DRAIN_S, then stops
+/// the rest and gives their leases back, without using up an attempt. Returns the exit code. Throws Error
+/// where prices, blocklist or spool cannot be opened.
 int run_worker(const Config& config, const WorkerSlot& slot);
 
 }  // namespace gp::generation

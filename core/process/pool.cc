@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -66,6 +67,7 @@ class Master {
         listener_(options.socket_path.empty() ? UniqueFd() : take_or_make_listener(options.socket_path)),
         backoff_(kFirstRestart, kLongestRestart),
         slots_(static_cast<std::size_t>(options.processes)) {
+    make_wake_fds();
     const sigset_t set = master_signals();
     sigprocmask(SIG_BLOCK, &set, &former_mask_);
     signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
@@ -86,6 +88,14 @@ class Master {
   }
 
  private:
+  void make_wake_fds() {
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      wakers_.emplace_back(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+      if (!wakers_.back()) throw Error(ErrorKind::kUnavailable, "cannot make an eventfd");
+      wake_fds_.push_back(wakers_.back().get());
+    }
+  }
+
   // Children
   // --------------------------------------------------------------------------------------------------------
 
@@ -100,7 +110,8 @@ class Master {
     slots_[index] = Slot{pid, steady_now(), {}, false, SteadyTime::max()};
   }
 
-  /// In the child. It inherits nothing of the master's but the listening socket and the standard streams.
+  /// In the child. It inherits nothing of the master's but the listening socket, the wake descriptors and the
+  /// standard streams.
   int run_child(std::size_t index, pid_t master) {
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != master) return to_int(ExitCode::kOk);  // the master died before the line above
@@ -119,7 +130,7 @@ class Master {
     std::signal(SIGHUP, SIG_IGN);
     signals_.reset(::signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK));
     try {
-      return child_(Child{static_cast<int>(index), listener_.get(), signals_.get()});
+      return child_(Child{static_cast<int>(index), listener_.get(), signals_.get(), wake_fds_});
     } catch (const Error& error) {
       report::report(report::ChildFailed{std::string(name_of(error.kind())), error.what()});
       return to_int(error.kind() == ErrorKind::kBadInput ? ExitCode::kConfig : ExitCode::kSoftware);
@@ -247,6 +258,8 @@ class Master {
   PoolOptions options_;
   const std::function<int(const Child&)>& child_;
   UniqueFd listener_;
+  std::vector<UniqueFd> wakers_;
+  std::vector<int> wake_fds_;  ///< the same as numbers
   Backoff backoff_;
   std::vector<Slot> slots_;
   std::vector<pid_t> to_reload_;

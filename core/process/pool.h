@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <span>
 #include <string>
 
 #include "core/base/unique_fd.h"
@@ -14,6 +15,9 @@ struct Child {
   int listen_fd = -1;  ///< the pool's listening socket, non-blocking; -1 in a pool without one (worker)
   int stop_fd =
       -1;  ///< becomes readable, and stays so, when this child should finish what it does and return
+  /// One eventfd(2) a slot, non-blocking, which outlives the children: any child writes to wake_fds[n] to
+  /// wake the child of slot n; only that one reads it.
+  std::span<const int> wake_fds;
 };
 
 struct PoolOptions {

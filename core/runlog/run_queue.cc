@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include <poll.h>
+
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
@@ -70,6 +72,7 @@ struct RunQueue::Impl {
 RunQueue::RunQueue(Secret database_url, Secret listen_url, QueueOptions options)
     : impl_(std::make_unique<Impl>(std::move(database_url), std::move(listen_url), std::move(options))) {}
 RunQueue::~RunQueue() = default;
+RunQueue::RunQueue(RunQueue&&) noexcept = default;
 
 void RunQueue::release_former_self() {
   impl_->with_session([&](pg::Session& session) { session.run(sql::kReleaseOwner, {impl_->options.owner}); });
@@ -123,10 +126,16 @@ void RunQueue::give_back(const Lease& lease) {
   });
 }
 
-void RunQueue::wait(std::chrono::milliseconds timeout, int wake_fd) {
+bool RunQueue::wait(std::chrono::milliseconds timeout, int wake_fd) {
+  if (!impl_->options.listens) {
+    pollfd entry{wake_fd, POLLIN, 0};
+    ::poll(&entry, 1, static_cast<int>(timeout.count()));
+    return false;
+  }
   try {
-    if (impl_->listeners.ensure()) impl_->listeners.get().listen(kQueueChannel);
-    impl_->listeners.get().wait(timeout, wake_fd);
+    const bool is_new = impl_->listeners.ensure();
+    if (is_new) impl_->listeners.get().listen(kQueueChannel);
+    return is_new || !impl_->listeners.get().wait(timeout, wake_fd).empty();
   } catch (const Error&) {
     impl_->listeners.drop();
     throw;

@@ -36,15 +36,19 @@ struct QueueOptions {
   std::string
       owner;  ///< who holds the leases: "<spool id>/<slot>", the same again after a crash of the same slot
   std::chrono::seconds lease{30};
+  bool listens =
+      true;  ///< false: somebody else hears the doorbell and makes the `wake_fd` of wait() readable
 };
 
 /// The queue of runs (FOR UPDATE SKIP LOCKED over generation_runs) as one worker process sees it. One session
-/// for statements, and one LISTEN session on the channel "generation_queue". Not thread-safe; make it after
-/// fork. Every function throws Error(kUnavailable) where PostgreSQL is away; the next call connects again.
+/// for statements, and one LISTEN session on the channel "generation_queue" where it listens. Not
+/// thread-safe; make it after fork. Every function throws Error(kUnavailable) where PostgreSQL is away; the
+/// next call connects again.
 class RunQueue {
  public:
   RunQueue(Secret database_url, Secret listen_url, QueueOptions options);
   ~RunQueue();
+  RunQueue(RunQueue&&) noexcept;
 
   /// Gives back at once what a former process of this owner held, so that it can be claimed without waiting
   /// for the lease.
@@ -63,8 +67,10 @@ class RunQueue {
   /// where the lease is lost.
   void give_back(const Lease& lease);
 
-  /// Waits until the doorbell rings, `wake_fd` becomes readable, or `timeout` has passed.
-  void wait(std::chrono::milliseconds timeout, int wake_fd);
+  /// Waits until the doorbell rings, `wake_fd` (it is not read) becomes readable, or `timeout` has passed.
+  /// True where it rang, or may have unheard because it listens only from now on. Connects to nothing where
+  /// it does not listen.
+  bool wait(std::chrono::milliseconds timeout, int wake_fd);
 
  private:
   struct Impl;

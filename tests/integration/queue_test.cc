@@ -4,9 +4,11 @@
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
+#include <sys/eventfd.h>
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/base/unique_fd.h"
 #include "core/runlog/run_intake.h"
 #include "core/runlog/run_queue.h"
 #include "tests/integration/database.h"
@@ -139,6 +141,32 @@ BOOST_AUTO_TEST_CASE(a_new_run_rings_the_waiting_worker) {
   worker.wait(seconds(20), -1);
   BOOST_TEST((gp::steady_now() - begun < seconds(10)));
   BOOST_TEST(worker.claim(1).size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(the_first_wait_says_that_a_ring_may_have_been_missed) {
+  RunQueue worker = queue("host/0");
+  BOOST_TEST(worker.wait(seconds(20), -1));
+  BOOST_TEST(!worker.wait(milliseconds(0), -1));
+  start("p");
+  BOOST_TEST(worker.wait(seconds(20), -1));
+}
+
+BOOST_AUTO_TEST_CASE(of_the_workers_of_a_pool_one_holds_a_listening_session) {
+  const gp::UniqueFd ring(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  std::vector<RunQueue> pool;
+  for (int slot = 0; slot < 4; ++slot)
+    pool.emplace_back(url(), url(),
+                      gp::runlog::QueueOptions{"host/" + std::to_string(slot), seconds(2), slot == 0});
+  for (RunQueue& worker : pool) {
+    worker.claim(1);
+    worker.wait(milliseconds(0), ring.get());
+  }
+  BOOST_TEST(value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND "
+                   "application_name = 'generate-project worker listen'") == "1");
+  ::eventfd_write(ring.get(), 1);
+  const auto begun = gp::steady_now();
+  BOOST_TEST(!pool.back().wait(seconds(20), ring.get()));  // woken by the descriptor
+  BOOST_TEST((gp::steady_now() - begun < seconds(10)));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

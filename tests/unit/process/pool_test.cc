@@ -1,0 +1,125 @@
+#include "core/process/pool.h"
+
+#include <array>
+#include <csignal>
+#include <cstring>
+
+#include <boost/test/unit_test.hpp>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+
+using gp::UniqueFd;
+using gp::process::Child;
+
+namespace {
+
+struct Woken {
+  int slot = -1;
+  pid_t pid = 0;
+};
+
+struct Pipe {
+  UniqueFd out;
+  UniqueFd in;
+  Pipe() {
+    std::array<int, 2> ends{};
+    if (::pipe(ends.data()) != 0) throw std::runtime_error("pipe");
+    out.reset(ends[0]);
+    in.reset(ends[1]);
+  }
+};
+
+/// A pool whose child 0 wakes the children whose numbers the test writes to it; each child tells when it was
+/// woken.
+class WakingPool {
+ public:
+  explicit WakingPool(int processes) : master_(::fork()) {
+    if (master_ != 0) return;
+    gp::process::PoolOptions options;
+    options.name = "waking";
+    options.processes = processes;
+    ::_exit(gp::process::run_pool(options, [this](const Child& child) { return live(child); }));
+  }
+  ~WakingPool() {
+    ::kill(master_, SIGTERM);
+    ::waitpid(master_, nullptr, 0);
+  }
+  WakingPool(const WakingPool&) = delete;
+  WakingPool& operator=(const WakingPool&) = delete;
+
+  void wake(int slot) const {
+    const char number = static_cast<char>(slot);
+    BOOST_REQUIRE(::write(orders_.in.get(), &number, 1) == 1);
+  }
+  /// Who was woken next; nobody where it takes too long.
+  Woken next() const {
+    Woken woken;
+    pollfd entry{told_.out.get(), POLLIN, 0};
+    if (::poll(&entry, 1, 20000) > 0 && ::read(told_.out.get(), &woken, sizeof woken) != sizeof woken)
+      return {};
+    return woken;
+  }
+
+ private:
+  int live(const Child& child) const {
+    const auto slot = static_cast<std::size_t>(child.slot);
+    const int own = child.wake_fds[slot];
+    std::array<pollfd, 3> fds{{{child.stop_fd, POLLIN, 0}, {own, POLLIN, 0}, {orders_.out.get(), POLLIN, 0}}};
+    while (::poll(fds.data(), slot == 0 ? 3 : 2, -1) > 0 && fds[0].revents == 0) {
+      if (fds[1].revents != 0) tell(child.slot, own);
+      if (fds[2].revents != 0) pass_on(child);
+    }
+    return 0;
+  }
+  void tell(int slot, int own) const {
+    eventfd_t count = 0;
+    ::eventfd_read(own, &count);
+    const Woken woken{slot, ::getpid()};
+    if (::write(told_.in.get(), &woken, sizeof woken) != sizeof woken) ::_exit(1);
+  }
+  void pass_on(const Child& child) const {
+    char number = 0;
+    if (::read(orders_.out.get(), &number, 1) == 1)
+      ::eventfd_write(child.wake_fds[static_cast<std::size_t>(number)], 1);
+  }
+
+  Pipe orders_;
+  Pipe told_;
+  pid_t master_;  ///< last: the pool inherits the pipes
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(pool)
+
+BOOST_AUTO_TEST_CASE(a_wake_reaches_the_child_of_that_slot_and_no_other) {
+  const WakingPool pool(3);
+  for (const int slot : {2, 0, 1, 2}) {
+    pool.wake(slot);
+    BOOST_TEST(pool.next().slot == slot);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_replacement_of_a_child_gets_its_wakes_and_those_that_came_meanwhile) {
+  const WakingPool pool(2);
+  pool.wake(1);
+  const Woken former = pool.next();
+  BOOST_REQUIRE(former.pid > 0);
+  ::kill(former.pid, SIGKILL);
+  pool.wake(1);  // perhaps nobody is there yet
+  Woken woken = pool.next();
+  if (woken.pid == former.pid) {  // it was faster than its end
+    pool.wake(1);
+    woken = pool.next();
+  }
+  BOOST_TEST(woken.slot == 1);
+  BOOST_TEST(woken.pid != former.pid);
+  pool.wake(1);
+  BOOST_TEST(pool.next().pid == woken.pid);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
