@@ -74,6 +74,7 @@ struct Config {
   Seconds worker_drain_s{};
   Seconds lease_s{};
   Seconds lease_beat_s{};
+  Seconds lost_after_s{};
   std::string log_level;
 };
 

@@ -31,7 +31,7 @@ enum class Counter {
   kSpoolEventsStored,
   kSpoolEventsEvicted,
   kSpoolSetAside,
-  kRunsAbandoned,
+  kRunsLost,
   kAnswers2xx,  ///< of the serve loop, which counts every request by its status
   kAnswers3xx,
   kAnswers4xx,

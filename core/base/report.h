@@ -243,6 +243,20 @@ struct StreamDropped {
   Fields fields() const { return {{"run_id", run_id}, {"reason", reason}}; }
 };
 
+struct StreamsLimited {
+  static constexpr Level kLevel = Level::kWarning;
+  static constexpr std::string_view kName = "streams_limited";
+  std::int64_t streams;  ///< what the limit of open descriptors allows, below SSE_MAX_STREAMS
+  Fields fields() const { return {{"streams", std::to_string(streams)}}; }
+};
+
+struct RunEndedAsLost {
+  static constexpr Level kLevel = Level::kWarning;
+  static constexpr std::string_view kName = "run_ended_as_lost";
+  std::string run_id;
+  Fields fields() const { return {{"run_id", run_id}}; }
+};
+
 struct ThreadFailed {
   static constexpr Level kLevel = Level::kError;
   static constexpr std::string_view kName = "thread_failed";

@@ -13,6 +13,7 @@
 #include "core/base/backoff.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/base/metrics.h"
 #include "core/base/report.h"
 #include "core/pg/session.h"
 #include "core/runlog/channels.h"
@@ -99,6 +100,7 @@ class Doorbell::Ringer {
     if (runs.empty()) return Duration(0);
     const SteadyTime begun = steady_now();
     session.run(sql::kRing, {kEventsChannel, join(runs)});
+    metrics::count(metrics::Counter::kDoorbellsRung, runs.size());
     return std::clamp(2 * (steady_now() - begun), kShortestRest, kLongestRest);
   }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/metrics.h"
 #include "core/spool/statements.h"
 
 namespace gp::spool {
@@ -14,6 +15,10 @@ std::int64_t free_pages(SpoolConnection& connection) {
   return connection.database().number_of("PRAGMA freelist_count");
 }
 
+std::uint64_t changed_rows(SpoolConnection& connection) {
+  return static_cast<std::uint64_t>(connection.database().changed_rows());
+}
+
 }  // namespace
 
 std::int64_t as_ms(WallTime time) {
@@ -24,6 +29,7 @@ void insert_event(SpoolConnection& connection, const CachedEvent& event, WallTim
   connection.prepared(sql::kInsertEvent)
       .run({event.run_id.str(), event.id, event.type, event.data, event.committed_at_ms,
             std::int64_t{checksum_of(event)}, as_ms(now)});
+  metrics::count(metrics::Counter::kSpoolEventsStored, changed_rows(connection));
 }
 
 EventRow read_event(const sqlite::Statement& row, const RunId& run_id) {
@@ -37,10 +43,17 @@ bool evict_oldest(SpoolConnection& connection, std::int64_t pages) {
   bool has_evicted = false;
   do {
     connection.prepared(sql::kEvictOldest).run({kEvictRows});
-    if (connection.database().changed_rows() == 0) break;
+    const std::uint64_t evicted = changed_rows(connection);
+    if (evicted == 0) break;
+    metrics::count(metrics::Counter::kSpoolEventsEvicted, evicted);
     has_evicted = true;
   } while (free_pages(connection) < enough);
   return has_evicted;
+}
+
+void evict_older(SpoolConnection& connection, std::int64_t most, WallTime than) {
+  connection.prepared(sql::kEvictOlder).run({most, as_ms(than)});
+  metrics::count(metrics::Counter::kSpoolEventsEvicted, changed_rows(connection));
 }
 
 std::int64_t pages_to_free(const SpoolConnection& connection) {

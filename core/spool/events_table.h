@@ -27,6 +27,9 @@ EventRow read_event(const sqlite::Statement& row, const RunId& run_id);
 /// remove.
 bool evict_oldest(SpoolConnection& connection, std::int64_t pages);
 
+/// Removes events that were stored before `than`, the oldest `most` of them.
+void evict_older(SpoolConnection& connection, std::int64_t most, WallTime than);
+
 /// How many pages to free at once so that full transactions stay rare: a 32nd of the quota, at most 4 MiB.
 std::int64_t pages_to_free(const SpoolConnection& connection);
 

@@ -132,9 +132,7 @@ struct ReplayCache::Impl {
       has_old = oldest.step() && oldest.number(0) < as_ms(than);
     });
     if (!has_old) return;
-    file.write([&](SpoolConnection& connection) {
-      connection.prepared(sql::kEvictOlder).run({kTrimRows, as_ms(than)});
-    });
+    file.write([&](SpoolConnection& connection) { spool::evict_older(connection, kTrimRows, than); });
   }
 
   ReplayLimits limits;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/base/metrics.h"
 #include "core/base/report.h"
 
 namespace gp::spool {
@@ -190,6 +191,7 @@ void SpoolFile::set_aside(const std::string& reason) {
   if (fault)
     throw Error(ErrorKind::kUnavailable, fmt::format("cannot set the spool aside: {}", fault.message()));
   for (const char* suffix : {"-wal", "-shm"}) std::filesystem::rename(path_ + suffix, aside + suffix, fault);
+  metrics::count(metrics::Counter::kSpoolSetAside);
   report::report(report::SpoolSetAside{aside, reason});
 }
 

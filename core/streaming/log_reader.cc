@@ -1,7 +1,6 @@
 #include "core/streaming/log_reader.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include <poll.h>
@@ -9,6 +8,7 @@
 
 #include "core/base/backoff.h"
 #include "core/base/error.h"
+#include "core/base/metrics.h"
 #include "core/base/report.h"
 
 namespace gp::streaming {
@@ -17,8 +17,9 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int kEventsPerRead = 200;  ///< per run and query; a run has some tens of events
-constexpr std::size_t kCursorsPerRead = 1000;
-constexpr milliseconds kWait{1000};
+constexpr std::size_t kCursorsPerRead = 500;
+constexpr std::size_t kSweepParts = 12;  ///< a sweep goes in parts, so that no ring waits behind a long query
+constexpr milliseconds kBetweenParts{100};
 constexpr milliseconds kFirstRetry{100};
 constexpr milliseconds kLongestRetry{2000};
 
@@ -29,11 +30,13 @@ void clear(int fd) {
 
 }  // namespace
 
-LogReader::LogReader(std::unique_ptr<EventLog> log)
+LogReader::LogReader(std::unique_ptr<EventLog> log, NewsBox& news, LogReaderOptions options)
     : log_(std::move(log)),
+      news_(news),
+      options_(options),
       wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      news_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!wake_fd_ || !news_fd_) throw Error(ErrorKind::kUnavailable, "no descriptors left for the log reader");
+      next_sweep_(steady_now() + options.sweep) {
+  if (!wake_fd_) throw Error(ErrorKind::kUnavailable, "no descriptor left for the log reader");
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
@@ -42,27 +45,27 @@ LogReader::~LogReader() {
   ::eventfd_write(wake_fd_.get(), 1);
 }
 
-void LogReader::want(const std::vector<runlog::Cursor>& cursors) {
-  if (cursors.empty()) return;
-  put_back(cursors);
+void LogReader::want(const runlog::Cursor& cursor) {
+  {
+    const std::lock_guard lock(mutex_);
+    add_want(cursor.run_id, {cursor.after, false});
+    followed_.try_emplace(cursor.run_id, cursor.after);
+  }
   ::eventfd_write(wake_fd_.get(), 1);
 }
 
-void LogReader::put_back(const std::vector<runlog::Cursor>& cursors) {
-  const std::lock_guard lock(mutex_);
-  for (const runlog::Cursor& cursor : cursors) {
-    const auto [entry, is_new] = wanted_.try_emplace(cursor.run_id, cursor.after);
-    if (!is_new) entry->second = std::min(entry->second, cursor.after);
-  }
+/// Two wants for one run become one, from the lower cursor.
+void LogReader::add_want(const RunId& run_id, Want want) {
+  const auto [entry, is_new] = wanted_.try_emplace(run_id, want);
+  if (is_new) return;
+  entry->second.after = std::min(entry->second.after, want.after);
+  entry->second.is_live = entry->second.is_live && want.is_live;
 }
 
-LogNews LogReader::take() {
-  clear(news_fd_.get());
+void LogReader::forget(const RunId& run_id) {
   const std::lock_guard lock(mutex_);
-  const bool is_available = news_.is_available;
-  LogNews news = std::exchange(news_, LogNews{});
-  news_.is_available = is_available;
-  return news;
+  followed_.erase(run_id);
+  wanted_.erase(run_id);
 }
 
 void LogReader::run(const std::stop_token& stop) {
@@ -75,9 +78,7 @@ void LogReader::run(const std::stop_token& stop) {
       const auto wait = backoff.next();
       if (std::exchange(is_available_, false))
         report::report(report::DatabaseLost{"log_reader", error.what(), wait});
-      LogNews news;
-      news.is_available = false;
-      tell(std::move(news));
+      news_.tell_availability(false);
       pollfd entry{wake_fd_.get(), POLLIN, 0};
       if (!stop.stop_requested()) ::poll(&entry, 1, static_cast<int>(wait.count()));
       clear(wake_fd_.get());
@@ -87,49 +88,135 @@ void LogReader::run(const std::stop_token& stop) {
 
 void LogReader::turn() {
   log_->ensure_listening();  // before reading: an event committed from here on rings
-  LogNews news;
-  if (std::exchange(generation_, log_->generation()) != log_->generation()) news.must_sweep = true;
-  if (!std::exchange(is_available_, true)) report::report(report::DatabaseBack{"log_reader"});
+  note_connection();
+  read_wanted();
+  sweep_if_due();
+  const auto rung = log_->wait_for_ring(patience(), wake_fd_.get());
+  clear(wake_fd_.get());
+  metrics::count(metrics::Counter::kDoorbellsReceived, rung.size());
+  want_followed(rung);
+}
 
-  const auto wanted = take_wanted();
-  if (!wanted.empty()) {
-    try {
-      auto tails = log_->read(wanted, kEventsPerRead);
-      for (std::size_t i = 0; i < wanted.size(); ++i) {
-        const bool is_full = tails[i].events.size() == kEventsPerRead;
-        news.answers.push_back({wanted[i], std::move(tails[i]), is_full});
-      }
-    } catch (const Error&) {
-      put_back(wanted);
-      throw;
+void LogReader::note_connection() {
+  if (std::exchange(generation_, log_->generation()) != log_->generation()) {
+    if (connected_at_ != SteadyTime{}) metrics::count(metrics::Counter::kListenerReconnects);
+    connected_at_ = steady_now();
+    want_all_followed();  // rings may have been lost
+  }
+  if (std::exchange(is_available_, true)) return;
+  report::report(report::DatabaseBack{"log_reader"});
+  news_.tell_availability(true);
+}
+
+milliseconds LogReader::patience() {
+  const std::lock_guard lock(mutex_);
+  if (!wanted_.empty()) return milliseconds(0);
+  return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(next_sweep_ - steady_now()));
+}
+
+// Reading
+// -------------------------------------------------------------------------------------------------------------
+
+void LogReader::read_wanted() {
+  const auto reads = take_wanted();
+  if (reads.empty()) return;
+  std::vector<runlog::Cursor> cursors;
+  cursors.reserve(reads.size());
+  for (const Read& read : reads) cursors.push_back(read.cursor);
+  try {
+    auto tails = log_->read(cursors, kEventsPerRead);
+    metrics::count(metrics::Counter::kCatchUpReads,
+                   static_cast<std::uint64_t>(std::ranges::count(reads, false, &Read::is_live)));
+    std::vector<TailAnswer> answers;
+    answers.reserve(reads.size());
+    for (std::size_t i = 0; i < reads.size(); ++i) {
+      const bool is_full = tails[i].events.size() == kEventsPerRead;
+      answers.push_back(
+          {cursors[i], std::move(tails[i]), TailAnswer::Source::kLog, reads[i].is_live, is_full});
+    }
+    hand_over(std::move(answers));
+  } catch (const Error&) {
+    put_back(reads);
+    throw;
+  }
+}
+
+void LogReader::hand_over(std::vector<TailAnswer> answers) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (const TailAnswer& answer : answers) {
+      const auto followed = followed_.find(answer.asked.run_id);
+      if (followed == followed_.end()) continue;  // everybody has gone meanwhile
+      followed->second = std::max(followed->second, answer.end());
+      if (answer.is_full) add_want(answer.asked.run_id, {answer.end(), answer.is_live});
     }
   }
-  if (!news.answers.empty() || news.must_sweep) tell(std::move(news));
-
-  LogNews rings;
-  rings.rung = log_->wait_for_ring(kWait, wake_fd_.get());
-  clear(wake_fd_.get());
-  if (!rings.rung.empty()) tell(std::move(rings));
+  news_.tell(std::move(answers));
 }
 
-std::vector<runlog::Cursor> LogReader::take_wanted() {
+std::vector<LogReader::Read> LogReader::take_wanted() {
   const std::lock_guard lock(mutex_);
-  std::vector<runlog::Cursor> cursors;
-  while (!wanted_.empty() && cursors.size() < kCursorsPerRead) {
+  std::vector<Read> reads;
+  while (!wanted_.empty() && reads.size() < kCursorsPerRead) {
     auto entry = wanted_.extract(wanted_.begin());
-    cursors.push_back({std::move(entry.key()), entry.mapped()});
+    const Want want = entry.mapped();
+    reads.push_back({{std::move(entry.key()), want.after}, want.is_live});
   }
-  if (!wanted_.empty()) ::eventfd_write(wake_fd_.get(), 1);
-  return cursors;
+  return reads;
 }
 
-void LogReader::tell(LogNews news) {
+void LogReader::put_back(const std::vector<Read>& reads) {
   const std::lock_guard lock(mutex_);
-  std::move(news.answers.begin(), news.answers.end(), std::back_inserter(news_.answers));
-  std::move(news.rung.begin(), news.rung.end(), std::back_inserter(news_.rung));
-  news_.must_sweep = news_.must_sweep || news.must_sweep;
-  news_.is_available = news.is_available;
-  ::eventfd_write(news_fd_.get(), 1);
+  for (const Read& read : reads) add_want(read.cursor.run_id, {read.cursor.after, read.is_live});
+}
+
+void LogReader::want_followed(const std::vector<RunId>& runs) {
+  const std::lock_guard lock(mutex_);
+  for (const RunId& run_id : runs) {
+    if (const auto followed = followed_.find(run_id); followed != followed_.end())
+      add_want(run_id, {followed->second, true});
+  }
+}
+
+void LogReader::want_all_followed() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [run_id, newest] : followed_) add_want(run_id, {newest, false});
+}
+
+// Sweeping
+// -------------------------------------------------------------------------------------------------------------
+
+void LogReader::sweep_if_due() {
+  if (steady_now() < next_sweep_) return;
+  const auto cursors = next_to_sweep();
+  next_sweep_ = steady_now() + (to_sweep_.empty() ? options_.sweep : std::min(options_.sweep, kBetweenParts));
+  if (cursors.empty()) return;
+  const runlog::Sweep found = log_->find_behind(cursors);
+  want_followed(found.behind);
+  if (steady_now() - connected_at_ < options_.outage_grace) return;
+  for (const RunId& run_id : found.lost) {
+    if (log_->end_lost(run_id)) {
+      metrics::count(metrics::Counter::kRunsLost);
+      report::report(report::RunEndedAsLost{run_id.str()});
+    }
+    want_followed({run_id});
+  }
+}
+
+/// The next part of the followed runs; when all have been looked at, the first part of all of them.
+std::vector<runlog::Cursor> LogReader::next_to_sweep() {
+  const std::lock_guard lock(mutex_);
+  if (to_sweep_.empty()) {
+    for (const auto& [run_id, newest] : followed_) to_sweep_.push_back(run_id);
+    sweep_part_ = to_sweep_.size() / kSweepParts + 1;
+  }
+  std::vector<runlog::Cursor> cursors;
+  while (!to_sweep_.empty() && cursors.size() < sweep_part_) {
+    if (const auto followed = followed_.find(to_sweep_.back()); followed != followed_.end())
+      cursors.push_back({followed->first, followed->second});
+    to_sweep_.pop_back();
+  }
+  return cursors;
 }
 
 }  // namespace gp::streaming

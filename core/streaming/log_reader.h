@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -8,57 +10,81 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/base/clock.h"
 #include "core/base/unique_fd.h"
 #include "core/streaming/event_log.h"
+#include "core/streaming/news.h"
 
 namespace gp::streaming {
 
-/// What came of one wanted cursor.
-struct TailAnswer {
-  runlog::Cursor asked;
-  runlog::RunTail tail;
-  bool is_full = false;  ///< as many events as one read gives: there may be more
+struct LogReaderOptions {
+  std::chrono::milliseconds sweep{3000};  ///< from one sweep over all followed runs to the next
+  std::chrono::milliseconds outage_grace{60000};  ///< no run is called lost for so long after a (re)connection:
+                                                  ///< its worker could not renew its lease either
 };
 
-/// What the log reader has to tell the event loop, all since the last time it was asked.
-struct LogNews {
-  std::vector<TailAnswer> answers;
-  std::vector<RunId> rung;  ///< the doorbell named these runs
-  bool must_sweep = false;  ///< rings may have been lost (a new session): every followed run wants a read
-  bool is_available = true;
-};
-
-/// The thread that talks to the event log, so that the event loop never waits for a database. The loop says
-/// which cursors it wants read; wants for one run are merged to the lowest cursor, and all that have gathered
-/// are one query. While the log is away wants are kept and tried again with back-off. Make it after fork.
+/// The thread that talks to the event log, so that the event loop never waits for a database.
+///
+/// The loop says which runs it wants read, and from where; from then on the reader follows the run: whenever
+/// the doorbell names it, it reads on from the newest event it has handed over, without asking the loop. A
+/// sweep over all followed runs finds what a lost ring has missed, and runs that have lost their worker. Wants
+/// for one run are merged to the lowest cursor; all that have gathered are one query. So replay, live delivery
+/// and recovery are the same read. While the log is away everything wanted is kept, and tried again with
+/// back-off. Make it after fork.
 class LogReader {
  public:
-  explicit LogReader(std::unique_ptr<EventLog> log);
+  LogReader(std::unique_ptr<EventLog> log, NewsBox& news, LogReaderOptions options = {});
   ~LogReader();
 
-  /// From the event loop: read these soon.
-  void want(const std::vector<runlog::Cursor>& cursors);
+  // From the event loop's thread:
 
-  /// Readable when take() has something new.
-  int news_fd() const noexcept { return news_fd_.get(); }
-  LogNews take();
+  /// Read this run soon, and follow it.
+  void want(const runlog::Cursor& cursor);
+  /// Nobody here follows the run any more.
+  void forget(const RunId& run_id);
 
  private:
+  struct Want {
+    std::int64_t after = 0;
+    bool is_live = false;
+  };
+  struct Read {
+    runlog::Cursor cursor;
+    bool is_live = false;
+  };
+
   void run(const std::stop_token& stop);
   void turn();
-  std::vector<runlog::Cursor> take_wanted();
-  void put_back(const std::vector<runlog::Cursor>& cursors);
-  void tell(LogNews news);
+  void read_wanted();
+  void sweep_if_due();
+  void note_connection();
+  std::chrono::milliseconds patience();
+
+  std::vector<Read> take_wanted();
+  void add_want(const RunId& run_id, Want want);  ///< under the lock
+  void put_back(const std::vector<Read>& reads);
+  void want_followed(const std::vector<RunId>& runs);
+  void want_all_followed();
+  std::vector<runlog::Cursor> next_to_sweep();
+  void hand_over(std::vector<TailAnswer> answers);
 
   std::unique_ptr<EventLog> log_;
+  NewsBox& news_;
+  LogReaderOptions options_;
   UniqueFd wake_fd_;  ///< readable: wants have come, or the thread must stop
-  UniqueFd news_fd_;
+
   std::mutex mutex_;
-  std::unordered_map<RunId, std::int64_t> wanted_;  ///< guarded by mutex_
-  LogNews news_;                                    ///< guarded by mutex_
-  std::uint64_t generation_ = 0;                    ///< the thread's own
-  bool is_available_ = true;                        ///< the thread's own
-  std::jthread thread_;                             ///< last: it uses everything above
+  std::unordered_map<RunId, Want> wanted_;            ///< guarded by mutex_: to be read, from here
+  std::unordered_map<RunId, std::int64_t> followed_;  ///< guarded by mutex_: newest event handed over
+
+  // The thread's own:
+  std::uint64_t generation_ = 0;
+  bool is_available_ = true;
+  std::vector<RunId> to_sweep_;
+  std::size_t sweep_part_ = 1;  ///< runs looked at in one go
+  SteadyTime next_sweep_;
+  SteadyTime connected_at_;
+  std::jthread thread_;  ///< last: it uses everything above
 };
 
 }  // namespace gp::streaming

@@ -1,5 +1,6 @@
 #include "core/streaming/stream.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <sys/socket.h>
@@ -38,9 +39,29 @@ bool Stream::send(std::string_view bytes) {
     phase = Phase::kDead;
     return false;
   }
-  if (sent > 0) progressed = steady_now();
+  progressed = steady_now();
   pending = bytes.substr(sent);
   return true;
+}
+
+std::int64_t Stream::take(const Frames& frames, std::size_t buffer_bytes) {
+  const std::string_view bytes = frames.after(cursor);
+  if (bytes.empty() || phase == Phase::kDead) return 0;
+  const bool was_behind = is_behind();
+  const std::size_t sent = was_behind ? 0 : send_some(fd.get(), bytes);
+  if (sent == kGone) {
+    phase = Phase::kDead;
+    return 0;
+  }
+  if (!was_behind) progressed = steady_now();
+  const std::size_t room = buffer_bytes - std::min(buffer_bytes, pending.size());
+  const std::size_t begun = was_behind ? 0 : std::max<std::size_t>(sent, 1);
+  const Frames::Cut cut = frames.cut(cursor, begun, sent + room);
+  pending += bytes.substr(sent, cut.bytes - std::min(sent, cut.bytes));
+  is_lagging = cut.last_id < frames.last_id();
+  const std::int64_t taken = cut.last_id - cursor;
+  cursor = cut.last_id;
+  return taken;
 }
 
 bool Stream::flush() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -8,17 +9,27 @@
 #include "core/base/clock.h"
 #include "core/base/unique_fd.h"
 #include "core/http/request.h"
+#include "core/streaming/frames.h"
 
 namespace gp::streaming {
 
 struct Channel;
+
+/// What a client has asked for and is not answered yet.
+struct Question {
+  http::Request request;
+  bool is_poll = false;  ///< GET /events: one JSON answer instead of a stream
+  std::string note;      ///< a comment to send after the header
+  SteadyTime since;
+  SteadyTime answer_by;  ///< a poll is answered then, events or not
+};
 
 /// One connection of a client: its descriptor, its cursor, and bytes that the socket has not taken yet - only
 /// while the client is behind. Owned by the server, listed in its run's channel. The event loop's thread
 /// only.
 struct Stream {
   enum class Phase : std::uint8_t {
-    kOpening,  ///< the log has not said yet what this run is: no header is sent
+    kOpening,  ///< what this run is, is not known yet: no header is sent. A poll stays so until it is answered
     kLive,     ///< the header is sent; events follow
     kEnding,   ///< the end of the response is sent or waits in `pending`; then the connection is closed
     kDead,     ///< the peer has gone or an error came up: to be removed
@@ -26,24 +37,36 @@ struct Stream {
 
   UniqueFd fd;
   Phase phase = Phase::kOpening;
-  bool needs_retry_line = true;  ///< the first event's block begins with the retry: line
-  bool is_lagging = false;     ///< its buffer was full: it continues from the log, from its cursor, when the
-                               ///< socket has drained
-  Channel* channel = nullptr;  ///< its run; the channel outlives its streams
-  std::int64_t cursor = 0;     ///< the last event that was sent or waits in `pending`
-  std::string pending;         ///< FastCGI bytes that the socket has not taken
-  std::unique_ptr<http::Request> request;  ///< until the header is sent
-  std::string note;                        ///< a comment to send after the header
-  SteadyTime opened;
+  bool needs_retry_line = true;    ///< the first event's block begins with the retry: line
+  bool is_lagging = false;         ///< events were left out: it goes on from the log, from its cursor, when the
+                                   ///< socket has drained
+  bool is_output_watched = false;  ///< the poller tells when the socket takes bytes again
+  Channel* channel = nullptr;      ///< its run; the channel outlives its streams
+  std::uint32_t place = 0;         ///< where the channel lists it
+  std::int64_t cursor = 0;         ///< the last event that was sent or waits in `pending`
+  std::string pending;             ///< FastCGI bytes that the socket has not taken
+  std::unique_ptr<Question> question;  ///< until it is answered by a header
   SteadyTime next_keepalive;
   SteadyTime ends;        ///< rotation: the client comes back by itself
-  SteadyTime progressed;  ///< when the socket last took bytes, or had none to take
+  SteadyTime progressed;  ///< when the socket last took bytes, or last had none to take
+
+  bool is_poll() const noexcept { return question != nullptr && question->is_poll; }
+  bool is_behind() const noexcept { return !pending.empty(); }
+  /// May events be offered to it, now or once it is open?
+  bool is_following() const noexcept {
+    return (phase == Phase::kOpening || phase == Phase::kLive) && !is_lagging;
+  }
 
   /// Sends what the socket takes and keeps the rest. False where the peer has gone (phase becomes kDead).
   bool send(std::string_view bytes);
+
+  /// Takes the events of `frames` beyond its cursor, which moves on: the socket takes what it can, and
+  /// `pending` as many whole events as `buffer_bytes` hold (one it takes in any case where nothing waited).
+  /// Where some do not fit, is_lagging is set. Returns how many were taken.
+  std::int64_t take(const Frames& frames, std::size_t buffer_bytes);
+
   /// Sends more of `pending`. False where the peer has gone.
   bool flush();
-  bool is_behind() const noexcept { return !pending.empty(); }
 };
 
 }  // namespace gp::streaming

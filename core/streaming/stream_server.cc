@@ -3,26 +3,26 @@
 #include <algorithm>
 #include <array>
 #include <random>
-#include <unordered_map>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include <fmt/format.h>
-
 #include "core/base/error.h"
+#include "core/base/metrics.h"
 #include "core/base/report.h"
-#include "core/fcgi/exchange.h"
-#include "core/fcgi/records.h"
-#include "core/http/cors.h"
-#include "core/http/problem.h"
-#include "core/http/sse.h"
 #include "core/streaming/arrivals.h"
+#include "core/streaming/delivery.h"
 #include "core/streaming/hub.h"
-#include "core/streaming/log_reader.h"
+#include "core/streaming/long_poll.h"
+#include "core/streaming/news.h"
+#include "core/streaming/opening.h"
 #include "core/streaming/poller.h"
+#include "core/streaming/replay_reader.h"
 #include "core/streaming/stream.h"
 #include "core/streaming/stream_request.h"
+#include "core/streaming/stream_table.h"
+#include "core/streaming/stream_writer.h"
 
 namespace gp::streaming {
 namespace {
@@ -34,58 +34,22 @@ using Standing = runlog::RunTail::Standing;
 constexpr int kEventsPerTurn = 512;
 constexpr milliseconds kTick{
     250};  ///< how exact the timers are; a scan of 10,000 streams takes well below 1 ms
-constexpr milliseconds kRetryMin{
-    2000};  ///< the browser's wait before it reconnects: spread, so that they do not all come at once
-constexpr milliseconds kRetryMax{4000};
-constexpr std::string_view kMethods = "GET, HEAD, OPTIONS";
-constexpr std::string_view kKeepalive = "ka";
-
-http::Response stream_header() {
-  return {200,
-          {{"Content-Type", "text/event-stream; charset=utf-8"},
-           {"Cache-Control", "no-store"},
-           {"X-Accel-Buffering", "no"}},
-          {}};
-}
-
-/// The header of a response whose length is not known: a Content-Length would make nginx wait for the rest of
-/// a cut stream.
-std::string render_header(const http::Response& response) {
-  std::string text = fmt::format("Status: {} {}\r\n", response.status, http::reason_phrase(response.status));
-  for (const auto& [name, value] : response.headers) text += fmt::format("{}: {}\r\n", name, value);
-  return text + "\r\n";
-}
-
-std::string as_record(std::string_view bytes) {
-  std::string record;
-  fcgi::append_stdout(record, bytes);
-  return record;
-}
+constexpr const char* kUnavailable = "the event log is unavailable; this stream goes on when it is back";
+constexpr const char* kStopping = "this process is being stopped: come back";
 
 }  // namespace
 
-StreamOptions stream_options(const Config& config) {
-  StreamOptions options;
-  options.keepalive = config.sse_keepalive_s;
-  options.max_age = config.sse_max_age_s;
-  options.stall = config.sse_stall_s;
-  options.max_streams = static_cast<std::size_t>(config.sse_max_streams);
-  options.buffer_bytes = static_cast<std::size_t>(config.sse_buffer_bytes);
-  options.allowed_origins = config.cors_allowed_origins;
-  return options;
-}
-
 class StreamServer::Impl {
  public:
-  Impl(StreamOptions options, int listen_fd, int stop_fd, std::unique_ptr<EventLog> log)
+  Impl(StreamOptions options, int listen_fd, int stop_fd, Sources sources)
       : options_(std::move(options)),
-        cors_(options_.allowed_origins, std::string(kMethods)),
         listen_fd_(listen_fd),
         stop_fd_(stop_fd),
         arrivals_(poller_, listen_fd, options_.request_patience),
-        reader_(std::move(log)),
-        keepalive_(as_record(http::sse::comment(kKeepalive))) {
-    for (const int fd : {listen_fd_, stop_fd_, reader_.news_fd()}) poller_.watch(fd, EPOLLIN);
+        writer_(options_, poller_),
+        replay_(std::move(sources.replay), news_),
+        log_(std::move(sources.log), news_, sources.reading) {
+    for (const int fd : {listen_fd_, stop_fd_, news_.fd()}) poller_.watch(fd, EPOLLIN);
   }
 
   void run() {
@@ -105,7 +69,7 @@ class StreamServer::Impl {
         arrivals_.accept_some();
       } else if (event.data.fd == stop_fd_) {
         is_stopping_ = true;
-      } else if (event.data.fd == reader_.news_fd()) {
+      } else if (event.data.fd == news_.fd()) {
         take_news();
       } else {
         serve(event);
@@ -119,195 +83,143 @@ class StreamServer::Impl {
       if (auto detached = arrivals_.read(fd)) begin(std::move(*detached));
       return;
     }
-    const auto found = streams_.find(fd);
-    if (found == streams_.end()) return;
-    Stream& stream = *found->second;
+    Stream* stream = streams_.find(fd);
+    if (stream == nullptr) return;
     if ((event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
-      stream.phase = Phase::kDead;  // nginx closes its end when the client has gone
+      stream->phase = Phase::kDead;  // nginx closes its end when the client has gone
     } else if ((event.events & EPOLLOUT) != 0) {
-      drain(stream);
+      writer_.flush(*stream);
+      if (stream->phase == Phase::kLive && !stream->is_behind() && std::exchange(stream->is_lagging, false))
+        replay_.want({*stream->channel->run_id, stream->cursor});
     }
-    if (stream.phase == Phase::kDead) dead_.push_back(fd);
+    note_end_of(*stream);
   }
 
+  void note_end_of(Stream& stream) {
+    if (stream.phase == Phase::kDead) dead_.push_back(stream.fd.get());
+  }
+
+  // Opening
+  // ---------------------------------------------------------------------------------------------------------
+
   void begin(fcgi::Detached detached) {
-    auto stream = std::make_unique<Stream>();
     const SteadyTime now = steady_now();
+    auto stream = std::make_unique<Stream>();
     stream->fd = std::move(detached.fd);
-    stream->opened = stream->progressed = now;
+    stream->progressed = now;
     stream->next_keepalive = now + options_.keepalive;
     stream->ends = now + spread(options_.max_age * 3 / 4, options_.max_age);
-    stream->request = std::make_unique<http::Request>(std::move(detached.request));
-    Stream& added = *stream;
-    const int fd = added.fd.get();
-    poller_.watch(fd, EPOLLRDHUP | EPOLLOUT | EPOLLET);
-    streams_.insert_or_assign(fd, std::move(stream));
+    stream->question = std::make_unique<Question>(Question{std::move(detached.request), false, {}, now, now});
+    poller_.watch(stream->fd.get(), EPOLLRDHUP | EPOLLET);
+    Stream& added = streams_.add(std::move(stream));
     open(added);
-    if (added.phase == Phase::kDead) dead_.push_back(fd);
+    note_end_of(added);
   }
 
   void open(Stream& stream) {
-    const http::Request& request = *stream.request;
-    if (request.method == "OPTIONS") return answer(stream, cors_.preflight(request));
-    if (request.method != "GET" && request.method != "HEAD") {
-      return answer(stream, http::to_response(http::method_not_allowed(), request.request_id)
-                                .with("Allow", std::string(kMethods)));
-    }
+    const http::Request& request = stream.question->request;
+    if (request.method == "OPTIONS") return writer_.answer_preflight(stream);
+    if (request.method != "GET" && request.method != "HEAD") return writer_.refuse_method(stream);
     if (streams_.size() > options_.max_streams) {
-      return refuse(stream,
-                    {503, "too_many_streams", "This host serves as many streams as it may; try again soon."});
+      metrics::count(metrics::Counter::kStreamsRefused);
+      return writer_.refuse(stream, {503, "too_many_streams", "This host serves as many streams as it may; try again soon."});
     }
+    if (request.path == "/events") return open_poll(stream);
     auto parsed = parse_stream_request(request);
-    if (const auto* problem = std::get_if<http::Problem>(&parsed)) return refuse(stream, *problem);
+    if (const auto* problem = std::get_if<http::Problem>(&parsed)) return writer_.refuse(stream, *problem);
     auto& wanted = std::get<StreamRequest>(parsed);
-    stream.cursor = wanted.cursor;
-    stream.note = std::move(wanted.note);
-    hub_.join(wanted.run_id, stream);
-    reader_.want({{wanted.run_id, wanted.cursor}});
+    stream.question->note = std::move(wanted.note);
+    follow(stream, wanted.run_id, wanted.cursor);
   }
 
-  void refuse(Stream& stream, const http::Problem& problem) {
-    answer(stream, http::to_response(problem, stream.request->request_id));
+  void open_poll(Stream& stream) {
+    const auto parsed = parse_poll_request(stream.question->request);
+    if (const auto* problem = std::get_if<http::Problem>(&parsed)) return writer_.refuse(stream, *problem);
+    const auto& wanted = std::get<PollRequest>(parsed);
+    stream.question->is_poll = true;
+    stream.question->answer_by = stream.question->since + wanted.wait;
+    follow(stream, wanted.run_id, wanted.after);
   }
 
-  /// A whole answer instead of a stream.
-  void answer(Stream& stream, http::Response response) {
-    complete(*stream.request, response);
-    stream.send(as_record(fcgi::render_response(response, stream.request->method == "HEAD")));
-    end(stream);
+  void follow(Stream& stream, const RunId& run_id, std::int64_t cursor) {
+    stream.cursor = cursor;
+    hub_.join(run_id, stream);
+    replay_.want({run_id, cursor});
   }
 
-  void complete(const http::Request& request, http::Response& response) const {
-    cors_.apply(request, response);
-    response.with("X-Request-ID", request.request_id);
-  }
-
-  // The log's news
-  // --------------------------------------------------------------------------------------------------
+  // The readers' news
+  // -----------------------------------------------------------------------------------------------------------
 
   void take_news() {
-    LogNews news = reader_.take();
-    const bool was_available = std::exchange(is_log_available_, news.is_available);
-    for (const TailAnswer& tail : news.answers) deliver(tail);
-    if (was_available && !is_log_available_)
-      tell_all("the event log is unavailable; this stream goes on when it is back");
-    std::vector<runlog::Cursor> wanted = news.must_sweep ? hub_.all_cursors() : std::vector<runlog::Cursor>();
-    for (const RunId& run_id : news.rung) {
-      if (auto cursor = hub_.cursor_of(run_id)) wanted.push_back(std::move(*cursor));
+    News news = news_.take();
+    const bool was_available = std::exchange(is_log_available_, news.is_log_available);
+    for (TailAnswer& answer : news.answers) deliver(answer);
+    if (!was_available || is_log_available_) return;
+    for (Stream* stream : streams_.all()) {
+      if (stream->phase == Phase::kLive) writer_.comment(*stream, kUnavailable);
+      note_end_of(*stream);
     }
-    reader_.want(wanted);
   }
 
-  void deliver(const TailAnswer& tail) {
+  void deliver(TailAnswer& answer) {
+    Channel* channel = hub_.find(answer.asked.run_id);
+    if (channel == nullptr) return;  // everybody has gone meanwhile
     try {
-      hub_.deliver(
-          tail,
-          {[this](Stream& stream, const runlog::RunTail& log) { before(stream, log); },
-           [this](Stream& stream, std::int64_t, const std::string& frame) { return offer(stream, frame); },
-           [this, &tail](Stream& stream, const runlog::RunTail& log) { after(stream, log, tail.is_full); }});
+      Delivery delivery(answer);
+      for (Stream* stream : channel->streams) {
+        if (stream->cursor < answer.asked.after) continue;  // its own read is on its way
+        offer(*stream, answer, delivery);
+        note_end_of(*stream);
+      }
+      delivery.count();
     } catch (const Error& error) {
       report::report(report::ThreadFailed{"event loop", error.what()});
     }
+    read_on(answer);
+    if (answer.source == TailAnswer::Source::kLog) replay_.keep(as_cached(std::move(answer)));
   }
 
-  /// The first answer decides what a stream's response is.
-  void before(Stream& stream, const runlog::RunTail& log) {
-    if (stream.phase == Phase::kLive &&
-        (log.standing == Standing::kUnknown || log.standing == Standing::kPruned)) {
-      stream.send(
-          as_record(http::sse::comment("this run is not known")));  // it was opened while the log was away
-      return end(stream);
-    }
-    if (stream.phase != Phase::kOpening) return;
-    switch (log.standing) {
-      case Standing::kUnknown:
-        return refuse(stream, {404, "run_not_found", "There is no such run."});
-      case Standing::kPruned:
-        return refuse(stream,
-                      {410, "run_expired",
-                       "The run's events are older than the retention; /status still has the document."});
-      case Standing::kEnded:
-        if (stream.cursor == log.last_id) return answer(stream, {204, {{"Cache-Control", "no-store"}}, {}});
-        break;
-      case Standing::kOpen:
-        break;
-    }
-    if (stream.cursor > log.last_id) {
-      stream.note = "the last event id is beyond the end: going on from the end";
-      stream.cursor = log.last_id;
-    }
-    start(stream);
-  }
-
-  void start(Stream& stream) {
-    http::Response header = stream_header();
-    complete(*stream.request, header);
-    const bool is_head = stream.request->method == "HEAD";
-    std::string bytes = render_header(header);
-    if (!is_head) bytes += http::sse::comment(stream.note.empty() ? "stream begins" : stream.note);
-    stream.request.reset();
-    stream.note = {};
-    stream.phase = Phase::kLive;
-    if (stream.send(as_record(bytes)) && is_head) end(stream);
-  }
-
-  /// False where the client is too far behind: it goes on from the log when its socket has drained.
-  bool offer(Stream& stream, const std::string& frame) {
-    if (stream.is_behind() && stream.pending.size() + frame.size() > options_.buffer_bytes) {
-      stream.is_lagging = true;
-      return false;
-    }
-    if (std::exchange(stream.needs_retry_line, false)) {
-      stream.send(as_record(
-          http::sse::retry(std::chrono::duration_cast<milliseconds>(spread(kRetryMin, kRetryMax)))));
-    }
-    stream.next_keepalive = steady_now() + options_.keepalive;
-    return stream.send(frame);
-  }
-
-  void after(Stream& stream, const runlog::RunTail& log, bool is_full) {
-    if (stream.phase == Phase::kDead) dead_.push_back(stream.fd.get());
-    if (stream.phase != Phase::kLive || stream.is_lagging) return;
-    if (log.standing == Standing::kEnded && stream.cursor >= log.last_id) return end(stream);
-    if (is_full) reader_.want({{log.run_id, stream.cursor}});
-  }
-
-  // Writing
-  // ---------------------------------------------------------------------------------------------------------
-
-  void drain(Stream& stream) {
-    if (!stream.is_behind() || !stream.flush() || stream.is_behind()) return;
-    if (stream.phase == Phase::kEnding) {
-      stream.phase = Phase::kDead;
-    } else if (std::exchange(stream.is_lagging, false)) {
-      reader_.want({{stream.channel->run_id, stream.cursor}});
+  /// The replay cache has said what it has: the rest is the log's. A complete run has no rest.
+  void read_on(const TailAnswer& answer) {
+    if (answer.source != TailAnswer::Source::kReplay) return;
+    if (answer.is_full) {
+      replay_.want({answer.asked.run_id, answer.end()});
+    } else if (!answer.is_authoritative()) {
+      log_.want({answer.asked.run_id, answer.end()});
     }
   }
 
-  /// Ends the response cleanly between two frames; the connection is closed when all has been sent.
-  void end(Stream& stream) {
-    std::string bytes;
-    fcgi::append_end(bytes);
-    if (!stream.send(bytes)) return dead_.push_back(stream.fd.get());
-    stream.phase = stream.is_behind() ? Phase::kEnding : Phase::kDead;
-    if (stream.phase == Phase::kDead) dead_.push_back(stream.fd.get());
+  void offer(Stream& stream, const TailAnswer& answer, Delivery& delivery) {
+    if (stream.is_poll()) return answer_poll(stream, answer);
+    if (stream.phase == Phase::kOpening) open_by(stream, answer);
+    if (stream.phase != Phase::kLive) return;
+    if (!problem_of(answer).code.empty()) {  // it was opened while the log was away
+      writer_.comment(stream, "this run is not known");
+      return writer_.end(stream);
+    }
+    if (stream.is_lagging) return;
+    delivery.give(stream, writer_);
+    const bool has_all = answer.is_authoritative() && stream.cursor >= answer.tail.last_id;
+    if (has_all && answer.tail.standing == Standing::kEnded && stream.phase == Phase::kLive) writer_.end(stream);
   }
 
-  void tell_all(std::string_view comment) {
-    const std::string record = as_record(http::sse::comment(comment));
-    for (auto& [fd, stream] : streams_) {
-      if (stream->phase == Phase::kLive && !stream->is_behind()) stream->send(record);
+  void open_by(Stream& stream, const TailAnswer& answer) {
+    const Opening opening = open_stream(stream.cursor, answer);
+    if (const auto* problem = std::get_if<http::Problem>(&opening)) {
+      writer_.refuse(stream, *problem);
+    } else if (std::holds_alternative<NothingLeft>(opening)) {
+      writer_.answer(stream, {204, {{"Cache-Control", "no-store"}}, {}});
+    } else if (const auto* begin = std::get_if<Begin>(&opening)) {
+      stream.cursor = begin->cursor;
+      writer_.begin(stream, is_log_available_ || answer.is_authoritative() ? begin->note : kUnavailable);
     }
   }
 
-  /// Removes what is dead. Only here, so that nothing that the loop is looking at vanishes under it.
-  void bury() {
-    for (const int fd : std::exchange(dead_, {})) {
-      const auto found = streams_.find(fd);
-      if (found == streams_.end() || found->second->phase != Phase::kDead) continue;
-      hub_.leave(*found->second);
-      streams_.erase(found);
-    }
+  void answer_poll(Stream& stream, const TailAnswer& answer) {
+    if (const auto problem = problem_of(answer); !problem.code.empty()) return writer_.refuse(stream, problem);
+    const bool is_over = answer.is_authoritative() && stream.question->answer_by <= steady_now();
+    if (is_over || is_poll_answered(stream.cursor, answer))
+      writer_.answer(stream, poll_response(stream.cursor, answer));
   }
 
   // Timers
@@ -318,50 +230,85 @@ class StreamServer::Impl {
     if (now < next_tick_) return;
     next_tick_ = now + kTick;
     arrivals_.drop_late(now);
-    for (auto& [fd, stream] : streams_) {
+    std::int64_t polls = 0;
+    for (Stream* stream : streams_.all()) {
       tick(*stream, now);
-      if (stream->phase == Phase::kDead) dead_.push_back(fd);
+      note_end_of(*stream);
+      if (stream->is_poll()) ++polls;
     }
-    reader_.want(hub_.due_cursors(now));
+    metrics::set(metrics::Gauge::kLongPollsOpen, polls);
+    metrics::set(metrics::Gauge::kStreamsOpen, static_cast<std::int64_t>(streams_.size()) - polls);
   }
 
   void tick(Stream& stream, SteadyTime now) {
-    if (stream.is_behind() && now - stream.progressed > options_.stall) return drop(stream, "stalled");
-    if (stream.phase == Phase::kOpening && !is_log_available_ &&
-        now - stream.opened > options_.log_patience) {
-      stream.note = "the event log is unavailable; this stream goes on when it is back";
-      return start(stream);
-    }
+    if (stream.is_behind() && now - stream.progressed > options_.stall) return drop_stalled(stream);
+    if (stream.phase == Phase::kOpening) return tick_opening(stream, now);
     if (stream.phase != Phase::kLive) return;
-    if (stream.ends <= now) return end(stream);
-    if (stream.next_keepalive > now) return;
-    stream.next_keepalive = now + options_.keepalive;
-    if (!stream.is_behind()) stream.send(keepalive_);
+    if (stream.ends <= now) return writer_.end(stream);
+    if (stream.next_keepalive <= now) writer_.keep_alive(stream);
   }
 
-  void drop(Stream& stream, const char* reason) {
-    report::report(
-        report::StreamDropped{stream.channel == nullptr ? "" : stream.channel->run_id.str(), reason});
+  void tick_opening(Stream& stream, SteadyTime now) {
+    const bool is_patient = now - stream.question->since <= options_.log_patience;
+    if (stream.is_poll()) {
+      if (now < stream.question->answer_by || is_patient) return;
+      if (!is_log_available_) return writer_.refuse(stream, database_away());
+      return writer_.answer(stream, empty_poll_response(*stream.channel->run_id, stream.cursor));
+    }
+    if (!is_log_available_ && !is_patient) writer_.begin(stream, kUnavailable);
+  }
+
+  static http::Problem database_away() {
+    return http::problem_for(Error(ErrorKind::kUnavailable, "the event log is away"));
+  }
+
+  void drop_stalled(Stream& stream) {
+    metrics::count(metrics::Counter::kStreamsStalled);
+    report::report(report::StreamDropped{
+        stream.channel == nullptr ? "" : stream.channel->run_id->str(), "stalled"});
     stream.phase = Phase::kDead;
   }
 
-  void end_all() {
-    for (auto& [fd, stream] : streams_) {
-      if (stream->phase == Phase::kOpening) {  // a refusal would stop an EventSource for good
-        stream->note = "this process is being stopped: come back";
-        start(*stream);
+  // Ends
+  // ------------------------------------------------------------------------------------------------------------
+
+  /// Removes what is dead. Only here, so that nothing that the loop is looking at vanishes under it.
+  void bury() {
+    for (const int fd : std::exchange(dead_, {})) {
+      Stream* stream = streams_.find(fd);
+      if (stream == nullptr || stream->phase != Phase::kDead) continue;
+      if (stream->channel != nullptr) {
+        const RunId run_id = *stream->channel->run_id;
+        if (hub_.leave(*stream)) log_.forget(run_id);
       }
-      if (stream->phase == Phase::kLive) end(*stream);
+      streams_.remove(fd);
+    }
+  }
+
+  void end_all() {
+    for (Stream* stream : streams_.all()) {
+      end_for_stop(*stream);
+      note_end_of(*stream);
     }
     bury();
     for (const SteadyTime deadline = steady_now() + options_.drain;
-         !streams_.empty() && steady_now() < deadline;) {
+         streams_.size() > 0 && steady_now() < deadline;) {
       std::array<epoll_event, kEventsPerTurn> events{};
       for (const epoll_event& event : poller_.wait(events, kTick)) {
-        if (streams_.contains(event.data.fd)) serve(event);
+        if (streams_.find(event.data.fd) != nullptr) serve(event);
       }
       bury();
     }
+    metrics::set(metrics::Gauge::kStreamsOpen, 0);
+    metrics::set(metrics::Gauge::kLongPollsOpen, 0);
+  }
+
+  /// A refusal would stop an EventSource for good: what is not open yet is opened to be ended.
+  void end_for_stop(Stream& stream) {
+    if (stream.is_poll())
+      return writer_.answer(stream, empty_poll_response(*stream.channel->run_id, stream.cursor));
+    if (stream.phase == Phase::kOpening) writer_.begin(stream, kStopping);
+    if (stream.phase == Phase::kLive) writer_.end(stream);
   }
 
   template <class Duration>
@@ -371,24 +318,25 @@ class StreamServer::Impl {
   }
 
   StreamOptions options_;
-  http::Cors cors_;
   int listen_fd_;
   int stop_fd_;
   Poller poller_;
   Arrivals arrivals_;
-  LogReader reader_;
-  std::string keepalive_;
+  StreamWriter writer_;
   std::minstd_rand random_{std::random_device{}()};
   Hub hub_;
-  std::unordered_map<int, std::unique_ptr<Stream>> streams_;
+  StreamTable streams_;
   std::vector<int> dead_;
   SteadyTime next_tick_ = steady_now();
   bool is_log_available_ = true;
   bool is_stopping_ = false;
+  NewsBox news_;
+  ReplayReader replay_;
+  LogReader log_;
 };
 
-StreamServer::StreamServer(StreamOptions options, int listen_fd, int stop_fd, std::unique_ptr<EventLog> log)
-    : impl_(std::make_unique<Impl>(std::move(options), listen_fd, stop_fd, std::move(log))) {}
+StreamServer::StreamServer(StreamOptions options, int listen_fd, int stop_fd, Sources sources)
+    : impl_(std::make_unique<Impl>(std::move(options), listen_fd, stop_fd, std::move(sources))) {}
 StreamServer::~StreamServer() = default;
 
 void StreamServer::run() { impl_->run(); }

@@ -41,6 +41,19 @@ stack_up() {
   say "up: $address (web page, API); logs in $state/log"
 }
 
+# stack_restart HANDLER   stops one of the pools, where it is up, and starts it with the settings of now.
+stack_restart() {
+  [[ " ${handlers[*]} " == *" $1 "* ]] || die "restart takes one of: ${handlers[*]}"
+  [[ -n ${DATABASE_URL:-} ]] || export DATABASE_URL="postgresql:///postgres?host=$sockets/postgres&user=postgres"
+  if [[ -f $state/run/sim-llm.address ]]; then use_simulated_llm "$(cat "$state/run/sim-llm.address")"; fi
+  export_settings
+  process_stop "$1" TERM "${DEV_STOP_S:-90}"
+  process_start "$1" "$bin/handlers/gp-$1"
+  [[ $1 == worker ]] || wait_for 20 test -S "$sockets/$1.sock" || die "$1 did not start; its log is in $state/log"
+}
+
+use_simulated_llm() { export OPENAI_BASE_URL=$1/v1 OPENAI_API_KEY=simulated MODEL_PRIMARY=${MODEL_PRIMARY:-simulated-gpt-5-mini}; }
+
 # Ends what has been started and says why, with the end of the log that tells.
 stack_failed() {
   local log=$state/log/$1.log
@@ -58,7 +71,7 @@ stack_down() {
   for name in "${handlers[@]}"; do process_stop "$name" TERM "${DEV_STOP_S:-90}"; done
   process_stop sim-llm TERM 5
   process_stop postgres INT 20
-  rm -f "$state/run/address"
+  rm -f "$state/run/address" "$state/run/sim-llm.address"
   remove_sockets_folder
 }
 
@@ -90,7 +103,7 @@ start_llm() {
   wait_for 10 grep -q 'listening on' "$state/log/sim-llm.log" || stack_failed sim-llm
   local where
   where=$(sed -n 's/^listening on //p' "$state/log/sim-llm.log" | tail -n 1)
-  export OPENAI_BASE_URL=http://$where/v1 OPENAI_API_KEY=simulated MODEL_PRIMARY=${MODEL_PRIMARY:-simulated-gpt-5-mini}
+  use_simulated_llm "http://$where"
   echo "http://$where" >"$state/run/sim-llm.address"
 }
 
@@ -107,14 +120,18 @@ start_handlers() {
   done
 }
 
+# nginx takes one descriptor for each connection, and a stream has two: its client's and its handler's.
 start_nginx() {
   say "starting nginx on port $port"
-  local folder=$state/nginx files
+  local folder=$state/nginx files workers connections
   files=$(ulimit -Hn)
   [[ $files == unlimited ]] && files=1048576
+  workers=$(nproc)
+  ((workers <= 4)) || workers=4
+  connections=$((files - 256 < 40000 ? files - 256 : 40000))
   "$top/packaging/configure-nginx" "$folder" LISTEN="127.0.0.1:$port backlog=4096" SERVER_NAME=localhost RUNTIME_DIR="$sockets" \
     WWW_DIR="$top/nginx/www" STATE_DIR="$folder" USER_LINE="$( ((EUID == 0)) && echo 'user root;')" MAX_FILES="$files" \
-    MAX_CONNECTIONS=$((files / 2 < 40000 ? files / 2 : 40000))
+    MAX_CONNECTIONS="$connections" WORKERS="$workers" STREAMS="${NGINX_STREAMS:-$((workers * connections * 3 / 8))}"
   process_start nginx "$(command -v nginx || echo /usr/sbin/nginx)" -p "$folder/" -c "$folder/nginx.conf" -e "$folder/error.log"
   wait_for 20 curl -fsS -o /dev/null "$address/health" || { cat "$folder/error.log" >&2; stack_failed nginx; }
 }

@@ -21,7 +21,8 @@ namespace {
 struct Settings {
   Settings() {
     OnStack::settings = {
-        {"SSE_KEEPALIVE_S", "1"}, {"LEASE_S", "4"}, {"LEASE_BEAT_S", "1"}, {"WORKER_PROCESSES", "2"}};
+        {"SSE_KEEPALIVE_S", "1"}, {"LEASE_S", "4"}, {"LEASE_BEAT_S", "1"}, {"LOST_AFTER_S", "2"},
+                            {"WORKER_PROCESSES", "2"}};
   }
 } settings_before_the_stack;
 
@@ -116,6 +117,39 @@ BOOST_AUTO_TEST_CASE(a_worker_that_is_killed_has_a_successor_that_keeps_its_sect
   e2e::check_consistent(body, run_id, events);
   BOOST_TEST(events.back().name == "run_completed");
   const auto calls = stack().calls("worker_killed");
+  BOOST_REQUIRE(calls.size() == 2u);
+  const Json inputs =
+      gp::parse_json(calls[1].at("body").at("messages").at(1).at("content").get<std::string>());
+  BOOST_TEST(inputs.at("wanted").size() < 3u);
+}
+
+BOOST_AUTO_TEST_CASE(a_run_without_any_worker_ends_in_error_and_goes_on_when_it_is_started_again) {
+  const Json body = start_body("no_worker_left");
+  stack().set_rate("no_worker_left", 300);
+  const std::string run_id = stack().start(body);
+  EventStream stream(stack().port(), stream_of(run_id));
+  std::vector<support::StreamEvent> events;
+  while (events.empty() || events.back().name != "section_completed") events.push_back(*stream.next());
+  // The whole pool at once, as when its host dies: stopped children cannot follow their master's end.
+  const auto children = children_of("worker");
+  for (const int pid : children) ::kill(pid, SIGSTOP);
+  ::kill(stack().pid_of("worker"), SIGKILL);
+  for (const int pid : children) ::kill(pid, SIGKILL);
+
+  for (auto& event : stream.rest()) events.push_back(std::move(event));
+  e2e::check_consistent(body, run_id, events);
+  BOOST_TEST(events.back().name == "error");
+  BOOST_TEST(events.back().data.at("code") == "worker_lost");
+  BOOST_TEST(events.back().data.at("retryable") == true);
+
+  stack().restart("worker");
+  stack().set_rate("no_worker_left", 5000);
+  BOOST_TEST(stack().post_start(body).status == 202);
+  EventStream again(stack().port(), stream_of(run_id), {{"Last-Event-ID", std::to_string(events.size())}});
+  for (auto& event : again.rest()) events.push_back(std::move(event));
+  e2e::check_consistent(body, run_id, events);
+  BOOST_TEST(events.back().name == "run_completed");
+  const auto calls = stack().calls("no_worker_left");
   BOOST_REQUIRE(calls.size() == 2u);
   const Json inputs =
       gp::parse_json(calls[1].at("body").at("messages").at(1).at("content").get<std::string>());

@@ -93,6 +93,8 @@ std::vector<gp::Json> Stack::calls(const std::string& match) const {
   return calls;
 }
 
+void Stack::restart(const std::string& process) const { dev("restart " + process); }
+
 void Stack::stop_database() const {
   run_or_throw(fmt::format("{}/tests/support/private-postgres {}/postgres stop", kSourceFolder, folder()));
 }

@@ -38,6 +38,9 @@ class Stack {
   void set_rate(const std::string& match, double tokens_per_second) const;
   std::vector<gp::Json> calls(const std::string& match) const;
 
+  /// Stops one process of the stack ("events", "worker" ...) as a service manager would, and starts it again.
+  void restart(const std::string& process) const;
+
   void stop_database() const;
   void start_database() const;
 

@@ -2,9 +2,10 @@
 
 #include "core/streaming/stream_server.h"
 
-#include <condition_variable>
+#include <algorithm>
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -28,7 +29,11 @@ using gp::RunId;
 using gp::runlog::Cursor;
 using gp::runlog::RunTail;
 using gp::runlog::StoredEvent;
+using gp::runlog::Sweep;
+using gp::spool::CachedEvent;
+using gp::spool::CachedTail;
 using gp::streaming::EventLog;
+using gp::streaming::ReplayStore;
 using gp::streaming::StreamOptions;
 using gp::streaming::StreamServer;
 using std::chrono::milliseconds;
@@ -41,27 +46,34 @@ const RunId kRun("6f1c9d2e-7b1a-4c55-9a60-0d9f2f1f3f10");
 /// The log's content, shared with the reader's thread.
 struct Content {
   std::mutex mutex;
-  std::condition_variable changed;
   std::map<RunId, std::vector<StoredEvent>> runs;
   std::map<RunId, bool> ended;
   std::vector<RunId> rung;
+  std::set<RunId> lost;  ///< their worker is gone
   bool is_away = false;
   std::uint64_t generation = 1;
+  int reads = 0;
 
-  void append(const RunId& run, const std::string& data, bool ends = false, bool rings = true) {
+  void append(const RunId& run, const std::string& data, const std::string& type = "section_started",
+              bool rings = true) {
     const std::lock_guard lock(mutex);
-    auto& events = runs[run];
-    events.push_back(
-        {static_cast<std::int64_t>(events.size()) + 1, ends ? "run_completed" : "section_started", data});
-    ended[run] = ends;
+    append_locked(run, data, type);
     if (rings) rung.push_back(run);
-    changed.notify_all();
+  }
+  void finish(const RunId& run, const std::string& type = "run_completed") { append(run, "{}", type); }
+  void append_locked(const RunId& run, const std::string& data, const std::string& type) {
+    auto& events = runs[run];
+    events.push_back({static_cast<std::int64_t>(events.size()) + 1, type, data});
+    ended[run] = type == "run_completed" || type == "error";
   }
   void set_away(bool away) {
     const std::lock_guard lock(mutex);
     is_away = away;
     if (!away) ++generation;
-    changed.notify_all();
+  }
+  int read_count() {
+    const std::lock_guard lock(mutex);
+    return reads;
   }
 };
 
@@ -76,6 +88,7 @@ class FakeLog : public EventLog {
   std::vector<RunTail> read(std::span<const Cursor> cursors, int limit) override {
     check();
     const std::lock_guard lock(content_.mutex);
+    ++content_.reads;
     std::vector<RunTail> tails;
     for (const Cursor& cursor : cursors) {
       RunTail tail;
@@ -92,6 +105,25 @@ class FakeLog : public EventLog {
       tails.push_back(std::move(tail));
     }
     return tails;
+  }
+  Sweep find_behind(std::span<const Cursor> cursors) override {
+    check();
+    const std::lock_guard lock(content_.mutex);
+    Sweep sweep;
+    for (const Cursor& cursor : cursors) {
+      const auto found = content_.runs.find(cursor.run_id);
+      if (found == content_.runs.end()) continue;
+      if (static_cast<std::int64_t>(found->second.size()) > cursor.after) sweep.behind.push_back(cursor.run_id);
+      if (content_.lost.contains(cursor.run_id)) sweep.lost.push_back(cursor.run_id);
+    }
+    return sweep;
+  }
+  bool end_lost(const RunId& run_id) override {
+    check();
+    const std::lock_guard lock(content_.mutex);
+    if (content_.lost.erase(run_id) == 0) return false;
+    content_.append_locked(run_id, R"({"code":"worker_lost"})", "error");
+    return true;
   }
   std::vector<RunId> wait_for_ring(milliseconds timeout, int wake_fd) override {
     for (const auto deadline = gp::steady_now() + timeout; gp::steady_now() < deadline;) {
@@ -112,6 +144,47 @@ class FakeLog : public EventLog {
   Content& content_;
 };
 
+/// The host's replay cache, shared with its reader's thread.
+struct Kept {
+  std::mutex mutex;
+  std::map<RunId, std::map<std::int64_t, CachedEvent>> runs;
+
+  void put(const RunId& run, std::int64_t id, const std::string& type, const std::string& data = "{}") {
+    const std::lock_guard lock(mutex);
+    runs[run].emplace(id, CachedEvent{run, id, type, data, 0});
+  }
+  std::size_t count(const RunId& run) {
+    const std::lock_guard lock(mutex);
+    return runs[run].size();
+  }
+};
+
+class FakeStore : public ReplayStore {
+ public:
+  explicit FakeStore(Kept& kept) : kept_(kept) {}
+  CachedTail find(const RunId& run_id, std::int64_t after, int limit) override {
+    const std::lock_guard lock(kept_.mutex);
+    CachedTail tail;
+    const auto& events = kept_.runs[run_id];
+    if (events.empty()) return tail;
+    tail.last_id = std::min(after, events.rbegin()->first);
+    for (auto next = events.find(after + 1); next != events.end() && next->first == tail.last_id + 1; ++next) {
+      tail.last_id = next->first;
+      if (tail.events.size() < static_cast<std::size_t>(limit)) tail.events.push_back(next->second);
+    }
+    const auto last = events.find(tail.last_id);
+    tail.is_complete = last != events.end() && last->second.type == "run_completed";
+    return tail;
+  }
+  void store(std::span<const CachedEvent> events) override {
+    for (const CachedEvent& event : events) kept_.put(event.run_id, event.id, event.type, event.data);
+  }
+  void trim() override {}
+
+ private:
+  Kept& kept_;
+};
+
 StreamOptions quick() {
   StreamOptions options;
   options.keepalive = milliseconds(300);
@@ -123,6 +196,7 @@ StreamOptions quick() {
 struct Server {
   support::TempFolder folder;
   Content content;
+  Kept kept;
   gp::UniqueFd listener = support::listen_at(folder.path() + "/s.sock");
   gp::UniqueFd stop{::eventfd(0, EFD_CLOEXEC)};
   std::jthread thread;
@@ -131,7 +205,9 @@ struct Server {
     int flags = ::fcntl(listener.get(), F_GETFL);
     ::fcntl(listener.get(), F_SETFL, flags | O_NONBLOCK);
     thread = std::jthread([this, options] {
-      StreamServer server(options, listener.get(), stop.get(), std::make_unique<FakeLog>(content));
+      StreamServer::Sources sources{std::make_unique<FakeLog>(content), std::make_unique<FakeStore>(kept),
+                                    {milliseconds(200), milliseconds(0)}};
+      StreamServer server(options, listener.get(), stop.get(), std::move(sources));
       server.run();
     });
   }
@@ -149,10 +225,10 @@ struct Client {
   bool is_closed = false;
 
   Client(const Server& server, const std::string& query, const std::string& last_event_id = {},
-         const std::string& method = "GET")
+         const std::string& method = "GET", const std::string& path = "/events/stream")
       : fd(support::connect_to(server.folder.path() + "/s.sock")) {
     std::map<std::string, std::string> params = {
-        {"REQUEST_METHOD", method}, {"DOCUMENT_URI", "/events/stream"}, {"QUERY_STRING", query}};
+        {"REQUEST_METHOD", method}, {"DOCUMENT_URI", path}, {"QUERY_STRING", query}};
     if (!last_event_id.empty()) params["HTTP_LAST_EVENT_ID"] = last_event_id;
     support::send_all(fd.get(), support::fcgi_request(params));
   }
@@ -180,6 +256,7 @@ struct Client {
     return support::parse_fcgi(bytes).is_ended;
   }
   std::string text() const { return support::parse_fcgi(bytes).text; }
+  std::string body() const { return text().substr(text().find("\r\n\r\n") + 4); }
 
   std::vector<int> ids() const {
     std::vector<int> ids;
@@ -211,7 +288,7 @@ BOOST_AUTO_TEST_CASE(replay_then_live_then_a_clean_end) {
   BOOST_TEST(client.text().starts_with("Status: 200 OK\r\n"));
   server.content.append(kRun, "{}");
   BOOST_TEST(client.read_until_text("id: 3\n"));
-  server.content.append(kRun, "{}", true);
+  server.content.finish(kRun);
   BOOST_TEST(client.read_to_end());
   BOOST_TEST((client.ids() == numbers(1, 4)));
 }
@@ -219,7 +296,7 @@ BOOST_AUTO_TEST_CASE(replay_then_live_then_a_clean_end) {
 BOOST_AUTO_TEST_CASE(the_cursor_is_taken_from_header_or_query) {
   Server server;
   for (int i = 0; i < 9; ++i) server.content.append(kRun, "{}");
-  server.content.append(kRun, "{}", true);
+  server.content.finish(kRun);
   for (int seen = 0; seen < 10; ++seen) {
     Client by_header(server, query_of(kRun), std::to_string(seen));
     Client by_query(server, query_of(kRun) + "&last_event_id=" + std::to_string(seen));
@@ -238,7 +315,7 @@ BOOST_AUTO_TEST_CASE(a_ring_that_is_lost_costs_time_and_never_an_event) {
   server.content.append(kRun, "{}");
   Client client(server, query_of(kRun));
   BOOST_TEST(client.read_until_text("id: 1\n"));
-  server.content.append(kRun, "{}", true, false);
+  server.content.append(kRun, "{}", "run_completed", false);
   BOOST_TEST(client.read_until(
       [](const std::string& text) { return text.find("id: 2\n") != std::string::npos; }, seconds(30)));
 }
@@ -267,7 +344,7 @@ BOOST_AUTO_TEST_CASE(while_the_log_is_away_a_stream_stays_open_and_goes_on_after
   BOOST_TEST(meanwhile.text().starts_with("Status: 200"));
   BOOST_TEST(before.read_until_text("unavailable"));
   BOOST_TEST(before.read_until_text(": ka\n"));
-  server.content.append(kRun, "{}", true, false);
+  server.content.append(kRun, "{}", "run_completed", false);
   server.content.set_away(false);
   for (Client* client : {&before, &meanwhile}) {
     BOOST_TEST(client->read_to_end());
@@ -285,7 +362,7 @@ BOOST_AUTO_TEST_CASE(a_client_that_does_not_read_gets_everything_later_and_holds
   BOOST_TEST(slow.read_until_text("id: 1\n"));
   const std::string large = "{\"x\":\"" + std::string(50'000, 'x') + "\"}";
   for (int i = 0; i < 40; ++i) server.content.append(kRun, large);  // 2 MB: more than socket and buffer hold
-  server.content.append(kRun, "{}", true);
+  server.content.finish(kRun);
   BOOST_TEST(quick_one.read_to_end());
   BOOST_TEST((quick_one.ids() == numbers(1, 42)));
   BOOST_TEST(slow.read_to_end());
@@ -309,7 +386,7 @@ BOOST_AUTO_TEST_CASE(a_client_that_never_reads_is_dropped) {
 
 BOOST_AUTO_TEST_CASE(a_peer_that_sends_no_request_is_closed_and_others_are_served_meanwhile) {
   Server server;
-  server.content.append(kRun, "{}", true);
+  server.content.finish(kRun);
   const gp::UniqueFd silent = support::connect_to(server.folder.path() + "/s.sock");
   const gp::UniqueFd nonsense = support::connect_to(server.folder.path() + "/s.sock");
   support::send_all(nonsense.get(), "GET / HTTP/1.1\r\n\r\n");
@@ -361,7 +438,7 @@ BOOST_AUTO_TEST_CASE(many_streams_of_many_runs_each_get_their_own_events) {
   for (int i = 0; i < 200; ++i)
     clients.push_back(
         std::make_unique<Client>(server, query_of(runs[static_cast<std::size_t>(i) % runs.size()])));
-  for (const RunId& run : runs) server.content.append(run, "{\"run\":\"" + run.str() + "\"}", true);
+  for (const RunId& run : runs) server.content.append(run, "{\"run\":\"" + run.str() + "\"}", "run_completed");
   for (std::size_t i = 0; i < clients.size(); ++i) {
     BOOST_REQUIRE(clients[i]->read_to_end());
     BOOST_REQUIRE((clients[i]->ids() == numbers(1, 2)));
@@ -370,6 +447,144 @@ BOOST_AUTO_TEST_CASE(many_streams_of_many_runs_each_get_their_own_events) {
       BOOST_REQUIRE((text.find(runs[other].str()) != std::string::npos) == (other == i % runs.size()));
     }
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_complete_run_that_this_host_has_is_replayed_without_the_log) {
+  Server server;
+  for (int id = 1; id <= 4; ++id) server.kept.put(kRun, id, "section_started");
+  server.kept.put(kRun, 5, "run_completed");
+  Client whole(server, query_of(kRun));
+  Client part(server, query_of(kRun), "3");
+  Client seen(server, query_of(kRun), "5");
+  Client beyond(server, query_of(kRun), "17");
+  for (Client* client : {&whole, &part, &seen, &beyond}) BOOST_TEST(client->read_to_end());
+  BOOST_TEST((whole.ids() == numbers(1, 5)));
+  BOOST_TEST((part.ids() == numbers(4, 5)));
+  BOOST_TEST(seen.text().starts_with("Status: 204"));
+  BOOST_TEST(beyond.text().starts_with("Status: 200"));
+  BOOST_TEST(beyond.text().find("beyond the end") != std::string::npos);
+  BOOST_TEST(server.content.read_count() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_run_that_ended_in_error_is_asked_of_the_log_because_it_may_go_on) {
+  Server server;
+  for (int id = 1; id <= 2; ++id) {
+    server.kept.put(kRun, id, id == 2 ? "error" : "run_started");
+    server.content.append(kRun, "{}", id == 2 ? "error" : "run_started");
+  }
+  server.content.append(kRun, "{}", "run_started");  // started again, seen by another host only
+  Client client(server, query_of(kRun));
+  BOOST_TEST(client.read_until_text("id: 3\n"));
+  server.content.finish(kRun);
+  BOOST_TEST(client.read_to_end());
+  BOOST_TEST((client.ids() == numbers(1, 4)));
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_begins_with_what_this_host_has_and_goes_on_with_the_log) {
+  Server server;
+  for (int id = 1; id <= 7; ++id) {
+    if (id <= 4) server.kept.put(kRun, id, "section_started");
+    server.content.append(kRun, "{}");
+  }
+  Client client(server, query_of(kRun));
+  BOOST_TEST(client.read_until_text("id: 7\n"));
+  server.content.finish(kRun);
+  BOOST_TEST(client.read_to_end());
+  BOOST_TEST((client.ids() == numbers(1, 8)));
+}
+
+BOOST_AUTO_TEST_CASE(while_the_log_is_away_what_this_host_has_is_replayed) {
+  Server server;
+  server.content.set_away(true);
+  for (int id = 1; id <= 3; ++id) server.kept.put(kRun, id, "section_started");
+  Client client(server, query_of(kRun), "1");
+  BOOST_TEST(client.read_until_text("id: 3\n"));
+  BOOST_TEST((client.ids() == numbers(2, 3)));
+  BOOST_TEST(client.read_until_text(": ka\n"));
+  for (int id = 1; id <= 4; ++id) server.content.append(kRun, "{}", id == 4 ? "run_completed" : "section_started");
+  server.content.set_away(false);
+  BOOST_TEST(client.read_to_end());
+  BOOST_TEST((client.ids() == numbers(2, 4)));
+}
+
+BOOST_AUTO_TEST_CASE(what_was_served_once_is_kept_for_the_next_time) {
+  Server server;
+  server.content.append(kRun, "{}");
+  server.content.finish(kRun);
+  Client first(server, query_of(kRun));
+  BOOST_TEST(first.read_to_end());
+  const auto deadline = gp::steady_now() + seconds(10);
+  while (server.kept.count(kRun) < 2 && gp::steady_now() < deadline) std::this_thread::yield();
+  const int reads = server.content.read_count();
+  Client second(server, query_of(kRun));
+  BOOST_TEST(second.read_to_end());
+  BOOST_TEST((second.ids() == numbers(1, 2)));
+  BOOST_TEST(server.content.read_count() == reads);
+}
+
+BOOST_AUTO_TEST_CASE(a_run_that_has_lost_its_worker_ends_in_error_instead_of_keep_alives) {
+  Server server;
+  server.content.append(kRun, "{}");
+  Client client(server, query_of(kRun));
+  BOOST_TEST(client.read_until_text("id: 1\n"));
+  {
+    const std::lock_guard lock(server.content.mutex);
+    server.content.lost.insert(kRun);
+  }
+  BOOST_TEST(client.read_to_end());
+  BOOST_TEST((client.ids() == numbers(1, 2)));
+  BOOST_TEST(client.text().find("event: error\ndata: {\"code\":\"worker_lost\"}\n") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_poll_is_answered_at_once_where_there_are_events_and_later_where_there_are_none_yet) {
+  Server server;
+  server.content.append(kRun, R"({"n":1})");
+  server.content.append(kRun, R"({"n":2})");
+  Client at_once(server, query_of(kRun) + "&after=1&wait=30", "", "GET", "/events");
+  BOOST_TEST(at_once.read_to_end());
+  BOOST_TEST(at_once.body() ==
+             R"({"run_id":")" + kRun.str() +
+                 R"(","events":[{"id":2,"event":"section_started","data":{"n":2}}],"last_event_id":2,"ended":false,"has_more":false})");
+
+  Client waiting(server, query_of(kRun) + "&after=2&wait=30", "", "GET", "/events");
+  BOOST_TEST(!waiting.read_until_text("events", milliseconds(300)));
+  server.content.finish(kRun);
+  BOOST_TEST(waiting.read_to_end());
+  BOOST_TEST(waiting.body().find(R"("last_event_id":3,"ended":true)") != std::string::npos);
+
+  Client ended(server, query_of(kRun) + "&after=3&wait=30", "", "GET", "/events");
+  BOOST_TEST(ended.read_to_end());
+  BOOST_TEST(ended.body().find(R"("events":[],"last_event_id":3,"ended":true)") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_poll_without_news_is_answered_when_its_time_is_over) {
+  Server server;
+  server.content.append(kRun, "{}");
+  Client no_wait(server, query_of(kRun) + "&after=1", "", "GET", "/events");
+  Client one_second(server, query_of(kRun) + "&after=1&wait=1", "", "GET", "/events");
+  for (Client* client : {&no_wait, &one_second}) {
+    BOOST_TEST(client->read_to_end());
+    BOOST_TEST(client->body().find(R"("events":[],"last_event_id":1,"ended":false)") != std::string::npos);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_poll_says_what_is_wrong_with_it) {
+  Server server;
+  const auto answer_to = [&](const std::string& query) {
+    Client client(server, query, "", "GET", "/events");
+    client.read_to_end();
+    return client.text();
+  };
+  const std::string wrong = answer_to("run_id=x&after=-1&wait=61");
+  BOOST_TEST(wrong.starts_with("Status: 400"));
+  for (const char* field : {R"("run_id")", R"("after")", R"("wait")"})
+    BOOST_TEST(wrong.find(field) != std::string::npos);
+  BOOST_TEST(answer_to("").starts_with("Status: 400"));
+  BOOST_TEST(answer_to(query_of(kRun)).starts_with("Status: 404"));
+  server.content.set_away(true);
+  BOOST_TEST(answer_to(query_of(kRun)).starts_with("Status: 503"));
+  server.kept.put(kRun, 1, "run_started");
+  BOOST_TEST(answer_to(query_of(kRun)).find(R"("last_event_id":1)") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,41 @@
+#include "core/streaming/news.h"
+
+#include <iterator>
+#include <utility>
+
+#include <sys/eventfd.h>
+
+#include "core/base/error.h"
+
+namespace gp::streaming {
+
+NewsBox::NewsBox() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!fd_) throw Error(ErrorKind::kUnavailable, "no descriptor left for the reader threads");
+}
+
+void NewsBox::tell(std::vector<TailAnswer> answers) {
+  if (answers.empty()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    std::move(answers.begin(), answers.end(), std::back_inserter(news_.answers));
+  }
+  ::eventfd_write(fd_.get(), 1);
+}
+
+void NewsBox::tell_availability(bool is_log_available) {
+  {
+    const std::lock_guard lock(mutex_);
+    news_.is_log_available = is_log_available;
+  }
+  ::eventfd_write(fd_.get(), 1);
+}
+
+News NewsBox::take() {
+  eventfd_t count = 0;
+  ::eventfd_read(fd_.get(), &count);
+  const std::lock_guard lock(mutex_);
+  News news{std::exchange(news_.answers, {}), news_.is_log_available};
+  return news;
+}
+
+}  // namespace gp::streaming

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "core/base/unique_fd.h"
+#include "core/runlog/event_reader.h"
+
+namespace gp::streaming {
+
+/// What one read of one run gave, from the log or from the host's replay cache.
+struct TailAnswer {
+  enum class Source : std::uint8_t { kLog, kReplay };
+
+  runlog::Cursor asked;
+  runlog::RunTail tail;
+  Source source = Source::kLog;
+  bool is_live = false;  ///< read because something new was announced, not to catch up
+  bool is_full = false;  ///< as many events as one read gives: there may be more
+
+  /// Does this answer say all there is? The log does; the cache does of a complete run only, which can never
+  /// get another event. Of any other run there may be more in the log than in the cache.
+  bool is_authoritative() const noexcept {
+    return source == Source::kLog || tail.standing == runlog::RunTail::Standing::kEnded;
+  }
+  /// The cursor of whoever has taken this answer's events.
+  std::int64_t end() const noexcept { return tail.events.empty() ? asked.after : tail.events.back().id; }
+};
+
+/// What the reader threads have to tell the event loop, all since it last asked.
+struct News {
+  std::vector<TailAnswer> answers;
+  bool is_log_available = true;
+};
+
+/// The way from the reader threads to the event loop. Thread-safe; make it after fork.
+class NewsBox {
+ public:
+  /// Throws Error(kUnavailable) where no descriptor is left.
+  NewsBox();
+
+  void tell(std::vector<TailAnswer> answers);
+  void tell_availability(bool is_log_available);
+
+  /// Readable when take() has something new.
+  int fd() const noexcept { return fd_.get(); }
+  News take();
+
+ private:
+  UniqueFd fd_;
+  std::mutex mutex_;
+  News news_;  ///< guarded by mutex_
+};
+
+}  // namespace gp::streaming
