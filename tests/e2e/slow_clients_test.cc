@@ -145,9 +145,9 @@ BOOST_AUTO_TEST_CASE(clients_that_read_nothing_cost_their_own_sockets_and_nobody
   BOOST_TEST(crowd.run_until([&] { return crowd.totals().done == kEach + kEach / 2; }, seconds(60)),
              crowd.totals().done);
   BOOST_TEST(crowd.totals().is_exact());
-  BOOST_TEST(crowd.run_until([&] { return crowd.totals().gone == kEach - kEach / 2; }, seconds(60)),
-             crowd.totals().gone);
-  BOOST_TEST(metric("generate_project_streams_stalled_total") > 0);
+  const auto dropped = [] { return metric("generate_project_streams_stalled_total"); };
+  BOOST_TEST(crowd.run_until([&] { return dropped() >= static_cast<double>(kEach - kEach / 2); }, seconds(60)),
+             dropped());
 }
 
 BOOST_AUTO_TEST_CASE(no_process_left_a_sanitizer_report) { BOOST_TEST(stack().sanitizer_reports() == ""); }
