@@ -75,6 +75,7 @@ class Crowd::Impl {
     client.view.last_id = client.highest_id = last_event_id;
     client.is_stalled = is_stalled;
     ++totals_.waiting;
+    if (newcomers_.empty()) next_connect_ = std::max(next_connect_, gp::steady_now());
     newcomers_.push(clients_.size() - 1);
     return clients_.size() - 1;
   }
@@ -256,7 +257,8 @@ class Crowd::Impl {
     const bool is_last = name == "run_completed" || name == "error";
     if (is_last && options_.manner == CrowdOptions::Manner::kBrowser) leave(client, ClientState::kDone);
     client.has_last = is_last;
-    if (options_.on_event) options_.on_event({index, id.value_or(0), now, name, client.events.data()});
+    if (options_.on_event)
+      options_.on_event({index, id.value_or(0), client.view.asked, now, name, client.events.data()});
   }
 
   // Ends

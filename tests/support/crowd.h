@@ -17,7 +17,8 @@ namespace support {
 struct CrowdEvent {
   std::size_t client = 0;
   std::int64_t id = 0;
-  gp::SteadyTime received;  ///< when the bytes that completed it were taken from the socket
+  gp::SteadyTime asked;     ///< when the client began to make this connection
+  gp::SteadyTime received;  ///< when the bytes that completed the event were taken from the socket
   std::string_view name;    ///< cut after 31 bytes
   std::string_view data;
 };

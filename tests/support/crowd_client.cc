@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -35,6 +36,15 @@ sockaddr_in loopback(int last_byte, int port) {
   address.sin_addr.s_addr = htonl((127U << 24) | static_cast<unsigned>(last_byte));
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   return address;
+}
+
+/// A port without a listener may connect to itself where the system chose the very same one as source: that
+/// socket would be its own server, and keep the real one from coming back.
+bool is_own_peer(int fd, int port) {
+  sockaddr_in own{};
+  socklen_t size = sizeof own;
+  return ::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &size) == 0 && ntohs(own.sin_port) == port &&
+         own.sin_addr.s_addr == htonl(INADDR_LOOPBACK);
 }
 
 /// 0, or the errno.
@@ -89,7 +99,7 @@ gp::UniqueFd begin_to_connect(int port, int& source, int receive_bytes) {
       ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
     }
     const int fault = connect_from(fd.get(), source, port);
-    if (fault == 0) return fd;
+    if (fault == 0) return is_own_peer(fd.get(), port) ? gp::UniqueFd() : std::move(fd);
     if (fault != EADDRNOTAVAIL) return {};
   }
   source = 1;  // ports of the first ones are free again by now
