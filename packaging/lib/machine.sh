@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # What the machine must have: Debian's packages, installed where they are missing.
 
-# To build and run; `test` adds what only the tests use.
+# To build and run; `test` and `bench` add what only they use.
 packages_to_run=(
   ca-certificates cmake curl g++ jq libboost-test1.81-dev libboost1.81-dev libcli11-dev libcurl4-openssl-dev libfcgi-dev
   libfmt-dev libpq-dev libre2-dev libsqlite3-dev libsystemd-dev libutf8proc-dev libvalijson-dev nginx-light ninja-build
   nlohmann-json3-dev pkgconf postgresql procps util-linux
 )
 packages_to_test=(clang-format clang-tidy git libfcgi-bin shellcheck)
+packages_to_bench=(libnginx-mod-nchan)  # pgbench comes with the server
 
 # The files are there, even where the package's own set-up did not get through.
 is_installed() { [[ $(dpkg-query -W -f='${Status}' "$1" 2>/dev/null) == install\ ok\ @(installed|unpacked|half-configured) ]]; }
@@ -34,7 +35,7 @@ apt_get() {
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@"
 }
 
-# install_packages run|test
+# install_packages run|test|bench
 install_packages() {
   command -v dpkg-query >/dev/null || die "this is no Debian: install the packages of packaging/lib/machine.sh and use cmake --preset dev"
   local wanted=("${packages_to_run[@]}") missing=() package
@@ -43,6 +44,7 @@ install_packages() {
     command -v node >/dev/null || wanted+=(nodejs)
     command -v npm >/dev/null || wanted+=(npm)
   fi
+  if [[ $1 == bench ]]; then wanted+=("${packages_to_bench[@]}"); fi
   for package in "${wanted[@]}"; do is_installed "$package" || missing+=("$package"); done
   ((${#missing[@]})) || return 0
   sudo=()

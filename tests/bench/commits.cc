@@ -1,0 +1,156 @@
+#include "tests/bench/commits.h"
+
+#include <atomic>
+#include <exception>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "bench_sql.h"
+#include "core/base/clock.h"
+#include "core/base/json.h"
+#include "core/pg/session.h"
+#include "core/runlog/channels.h"
+#include "core/runlog/event_writer.h"
+#include "tests/bench/interruption.h"
+#include "tests/support/shell.h"
+
+namespace bench {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// Commits one step; throws where it is refused.
+using Commit = std::function<void(const gp::project::Step&)>;
+
+Commit plain_commit(const gp::Secret& url) {
+  auto writer = std::make_shared<gp::runlog::EventWriter>(url);  // shared: std::function wants to be copied
+  return [writer](const gp::project::Step& step) {
+    if (writer->write(std::span(&step, 1)).front() != gp::runlog::WriteOutcome::kWritten)
+      throw std::runtime_error("a step was refused");
+  };
+}
+
+Commit commit_and_ring(const gp::Secret& url) {
+  auto doorbell = std::make_shared<gp::runlog::Doorbell>(url);
+  return [commit = plain_commit(url), doorbell](const gp::project::Step& step) {
+    commit(step);
+    doorbell->ring(std::span(&step.run_id, 1));
+  };
+}
+
+Commit commit_with_notify(const gp::Secret& url) {
+  auto session = std::make_shared<gp::pg::Session>(url, "bench");
+  return [session](const gp::project::Step& step) {
+    const gp::Json& data = step.event.data;
+    const auto rows = session->run(
+        gp::bench_sql::kWriteStepAndNotify,
+        {step.run_id.str(), step.token.str(), step.event.id, std::string(name_of(step.event.type)),
+         gp::dump_json(data), data.at("project_id").get<std::string>(), step.document});
+    if (rows.empty()) throw std::runtime_error("a step was refused");
+  };
+}
+
+Commit make_commit(const gp::Secret& url, Ring ring) {
+  switch (ring) {
+    case Ring::kNone:
+      return plain_commit(url);
+    case Ring::kDoorbell:
+      return commit_and_ring(url);
+    case Ring::kInside:
+      break;
+  }
+  return commit_with_notify(url);
+}
+
+struct Count {
+  std::atomic<std::uint64_t> commits = 0;
+  std::atomic<bool> is_over = false;
+  std::atomic<bool> has_failed = false;
+};
+
+/// One writer: its share of the runs, one event after the other.
+void write_share(const gp::Secret& url, Ring ring, const Runs& runs, std::size_t writer, Count& count) {
+  try {
+    const Commit commit = make_commit(url, ring);
+    for (std::size_t n = 0; !count.is_over; ++n) {
+      commit(runs.step(writer * kRunsEach + n % kRunsEach, static_cast<std::int64_t>(n / kRunsEach) + 1));
+      ++count.commits;
+    }
+  } catch (const std::exception&) {
+    count.has_failed = true;
+  }
+}
+
+void replace(std::string& text, const std::string& name, const std::string& value) {
+  text.replace(text.find(name), name.size(), value);
+}
+
+std::string pgbench_script(const Runs& runs) {
+  std::string script = support::read_file(std::string(GP_SOURCE_DIR) + "/tests/bench/sql/write_step.pgbench");
+  replace(script, "@PREFIX@", runs.prefix());
+  replace(script, "@TOKEN@", Runs::token());
+  replace(script, "@DATA@", gp::dump_json(runs.step(0, 1).event.data));
+  replace(script, "@DOCUMENT@", document_of(kDocumentBytes));
+  return script;
+}
+
+/// Fresh runs, and a server in the same state before each measurement: after a checkpoint the first change of
+/// every page is expensive, so all of them begin with that.
+Runs begin_measuring(const gp::Secret& url, std::size_t writers) {
+  throw_if_interrupted();
+  Runs runs(url, writers * kRunsEach, kDocumentBytes);
+  gp::pg::Session(url, "bench").run_script("CHECKPOINT");
+  return runs;
+}
+
+}  // namespace
+
+double commits_per_second(const gp::Secret& database_url, std::size_t writers, Ring ring, milliseconds time) {
+  const Runs runs = begin_measuring(database_url, writers);
+  Count count;
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 0; i < writers; ++i)
+    threads.emplace_back([&, i] { write_share(database_url, ring, runs, i, count); });
+  std::this_thread::sleep_for(milliseconds(500));  // sessions are made, statements prepared
+  const std::uint64_t before = count.commits;
+  const auto begin = gp::steady_now();
+  std::this_thread::sleep_for(time);
+  const std::uint64_t commits = count.commits - before;
+  const std::chrono::duration<double> took = gp::steady_now() - begin;
+  count.is_over = true;
+  threads.clear();
+  if (count.has_failed) throw std::runtime_error("a writer failed");
+  return static_cast<double>(commits) / took.count();
+}
+
+double pgbench_commits_per_second(const gp::Secret& database_url, std::size_t clients, milliseconds time) {
+  const Runs runs = begin_measuring(database_url, clients);
+  const support::TempFolder folder;
+  const std::string file = folder.path() + "/write_step.pgbench";
+  std::ofstream(file) << pgbench_script(runs);
+  const std::string output = support::run_or_throw(
+      fmt::format("\"$(find /usr/lib/postgresql -path '*/bin/pgbench' | sort -V | tail -n 1)\" -n -M "
+                  "prepared -c {} -j {} -T {} -D n=-1 -f {} '{}'",
+                  clients, std::min<std::size_t>(clients, 2), std::max<std::int64_t>(time.count() / 1000, 1),
+                  file, database_url.reveal()));
+  const std::string word = "tps = ";
+  const auto at = output.find(word);
+  if (at == std::string::npos) throw std::runtime_error("pgbench says: " + output);
+  return std::stod(output.substr(at + word.size()));
+}
+
+Listeners::Listeners(const gp::Secret& database_url, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    threads_.emplace_back([database_url](const std::stop_token& stop) {
+      gp::pg::Session session(database_url, "bench listener");
+      session.listen(gp::runlog::kEventsChannel);
+      while (!stop.stop_requested()) session.wait(milliseconds(100), -1);
+    });
+  }
+}
+
+}  // namespace bench

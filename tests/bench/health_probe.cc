@@ -1,0 +1,64 @@
+#include "tests/bench/health_probe.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "tests/bench/http_load.h"
+
+namespace bench {
+namespace {
+
+constexpr std::chrono::milliseconds kPeriod{10};
+constexpr std::chrono::seconds kIdleTime{5};
+constexpr int kPriority = -10;
+
+}  // namespace
+
+HealthProbe::HealthProbe(int port)
+    : port_(port), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+void HealthProbe::stop() {
+  thread_.request_stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+void HealthProbe::run(const std::stop_token& stop) {
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()),
+                kPriority);  // without the right to it: as the others
+  for (auto due = gp::steady_now(); !stop.stop_requested(); due += kPeriod) {
+    std::this_thread::sleep_until(due);
+    const auto begin = gp::steady_now();
+    try {
+      if (get_status(port_, "/health") != 200) ++wrong_;
+    } catch (const std::exception&) {
+      ++wrong_;
+    }
+    times_.add(gp::steady_now() - begin);
+    due = std::max(due, gp::steady_now() - kPeriod);  // what it missed is not made up for
+  }
+}
+
+HealthBeside::HealthBeside(int port) : port_(port) {
+  HealthProbe probe(port);
+  std::this_thread::sleep_for(kIdleTime);
+  take(probe);
+  idle_ = std::exchange(loaded_, {});
+}
+
+void HealthBeside::take(HealthProbe& probe) {
+  probe.stop();
+  loaded_.add(probe.times());
+  wrong_ += probe.wrong();
+}
+
+void HealthBeside::report_to(Report& report) const {
+  report.times_beside("/health meanwhile", loaded_, idle_, "idle");
+  report.fault_unless_zero(wrong_, "answers of /health were not 200");
+}
+
+}  // namespace bench

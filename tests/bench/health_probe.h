@@ -1,0 +1,67 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <stop_token>
+#include <thread>
+
+#include "tests/bench/results.h"
+#include "tests/bench/samples.h"
+
+namespace bench {
+
+/// GET /health a hundred times a second, each on a new connection as a load balancer makes it, in a thread of
+/// its own that goes before the load generators where the system lets it: it measures the service, not its
+/// own wait for a core.
+class HealthProbe {
+ public:
+  explicit HealthProbe(int port);
+
+  /// Ends it. Afterwards the accessors may be used.
+  void stop();
+
+  const Samples& times() const noexcept { return times_; }
+  std::uint64_t wrong() const noexcept { return wrong_; }  ///< answers that were not 200, or none
+
+ private:
+  void run(const std::stop_token& stop);
+
+  int port_;
+  Samples times_;            ///< the thread's own until it has ended
+  std::uint64_t wrong_ = 0;  ///< the same
+  std::jthread thread_;      ///< last: it uses everything above
+};
+
+/// /health while nothing else happens, and while a scenario's load is on: made before that begins.
+class HealthBeside {
+ public:
+  /// Measures the idle service for 5 s.
+  explicit HealthBeside(int port);
+
+  /// Measures while `load` runs. Several calls add up.
+  template <class Load>
+  auto during(const Load& load) {
+    const Meanwhile meanwhile(*this);
+    return load();
+  }
+
+  void report_to(Report& report) const;
+
+ private:
+  struct Meanwhile {
+    explicit Meanwhile(HealthBeside& all) : beside(all), probe(all.port_) {}
+    ~Meanwhile() { beside.take(probe); }
+    Meanwhile(const Meanwhile&) = delete;
+    Meanwhile& operator=(const Meanwhile&) = delete;
+    HealthBeside& beside;
+    HealthProbe probe;
+  };
+  void take(HealthProbe& probe);
+
+  int port_;
+  Samples idle_;
+  Samples loaded_;
+  std::uint64_t wrong_ = 0;
+};
+
+}  // namespace bench
