@@ -4,8 +4,6 @@
 #include <array>
 #include <cerrno>
 #include <deque>
-#include <functional>
-#include <queue>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -15,18 +13,17 @@
 #include <sys/socket.h>
 
 #include "tests/support/crowd_client.h"
+#include "tests/support/crowd_schedule.h"
 
 namespace support {
 
 using gp::SteadyTime;
 using std::chrono::milliseconds;
-using std::chrono::nanoseconds;
 
 namespace {
 
 constexpr milliseconds kDefaultRetry{3000};
 constexpr milliseconds kLongestTurn{50};
-constexpr milliseconds kCatchUp{200};  ///< how far connecting may fall behind its rate and make up for it
 constexpr std::size_t kConnectsPerTurn = 64;
 constexpr std::size_t kReadsPerTurn = 4;  ///< of one client: the others wait
 constexpr std::size_t kBufferBytes = 65536;
@@ -75,15 +72,14 @@ class Crowd::Impl {
     client.view.last_id = client.highest_id = last_event_id;
     client.is_stalled = is_stalled;
     ++totals_.waiting;
-    if (newcomers_.empty()) next_connect_ = std::max(next_connect_, gp::steady_now());
-    newcomers_.push(clients_.size() - 1);
+    schedule_.add(clients_.size() - 1);
     return clients_.size() - 1;
   }
 
   void resume(std::size_t index) {
     CrowdClient& client = clients_.at(index);
     client.is_stalled = false;
-    if (client.fd) watch(index, EPOLLIN, EPOLL_CTL_MOD);
+    if (client.view.state == ClientState::kOpen) watch(index, EPOLLIN, EPOLL_CTL_MOD);
   }
 
   void release(std::size_t index) {
@@ -104,12 +100,6 @@ class Crowd::Impl {
   const CrowdTotals& totals() const { return totals_; }
 
  private:
-  struct Return {
-    SteadyTime time;
-    std::size_t client;
-    bool operator>(const Return& other) const { return time > other.time; }
-  };
-
   // Turns
 
   void turn(SteadyTime deadline) {
@@ -122,34 +112,28 @@ class Crowd::Impl {
   }
 
   int wait_ms(SteadyTime now, SteadyTime deadline) const {
-    SteadyTime until = std::min(deadline, now + kLongestTurn);
-    if (!newcomers_.empty()) until = std::min(until, next_connect_);
-    if (!returns_.empty()) until = std::min(until, returns_.top().time);
+    const SteadyTime until = schedule_.next_time(std::min(deadline, now + kLongestTurn));
     const auto wait = std::chrono::ceil<milliseconds>(until - now).count();
     return static_cast<int>(std::max<std::int64_t>(wait, 0));
   }
 
   void connect_newcomers(SteadyTime now) {
-    const auto period = std::chrono::duration_cast<nanoseconds>(
-        std::chrono::duration<double>(1.0 / std::max(options_.connects_per_second, 0.001)));
-    next_connect_ = std::max(next_connect_, now - kCatchUp);
-    for (std::size_t i = 0; i < kConnectsPerTurn && !newcomers_.empty() && next_connect_ <= now; ++i) {
-      next_connect_ += period;
-      const std::size_t index = newcomers_.front();
-      newcomers_.pop();
-      if (clients_[index].view.state == ClientState::kWaiting) connect(index);
+    for (std::size_t i = 0; i < kConnectsPerTurn; ++i) {
+      const auto index = schedule_.next_newcomer(now);
+      if (!index) return;
+      if (clients_[*index].view.state == ClientState::kWaiting) connect(*index);
     }
   }
 
   void connect_returned(SteadyTime now) {
-    for (std::size_t i = 0; i < kConnectsPerTurn && !returns_.empty() && returns_.top().time <= now; ++i) {
-      const std::size_t index = returns_.top().client;
-      returns_.pop();
-      CrowdClient& client = clients_[index];
+    for (std::size_t i = 0; i < kConnectsPerTurn; ++i) {
+      const auto index = schedule_.next_return(now);
+      if (!index) return;
+      CrowdClient& client = clients_[*index];
       if (client.view.state != ClientState::kWaiting) continue;
       ++client.view.reconnects;
       ++totals_.reconnects;
-      connect(index);
+      connect(*index);
     }
   }
 
@@ -283,7 +267,7 @@ class Crowd::Impl {
     client.fd.reset();
     enter(client, ClientState::kWaiting);
     const milliseconds retry = options_.retry.value_or(client.events.retry().value_or(kDefaultRetry));
-    returns_.push({gp::steady_now() + retry, index});
+    schedule_.come_back(index, gp::steady_now() + retry);
   }
 
   void leave(CrowdClient& client, ClientState state) {
@@ -308,9 +292,7 @@ class Crowd::Impl {
   gp::UniqueFd epoll_;
   int source_ = 1;
   std::deque<CrowdClient> clients_;  ///< a client's address is stable
-  std::queue<std::size_t> newcomers_;
-  std::priority_queue<Return, std::vector<Return>, std::greater<>> returns_;
-  SteadyTime next_connect_{};
+  CrowdSchedule schedule_{options_.connects_per_second};
   CrowdTotals totals_;
   std::array<epoll_event, 512> ready_{};
   std::vector<char> buffer_ = std::vector<char>(kBufferBytes);
