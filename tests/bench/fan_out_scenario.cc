@@ -6,10 +6,10 @@
 #include "tests/bench/bench.h"
 #include "tests/bench/fan_out.h"
 #include "tests/bench/health_probe.h"
+#include "tests/bench/nchan_publisher.h"
 #include "tests/bench/runs.h"
 #include "tests/bench/streams.h"
 #include "tests/bench/yardstick_nginx.h"
-#include "tests/support/http_client.h"
 #include "tests/support/stack.h"
 
 namespace bench {
@@ -74,11 +74,12 @@ FanOutResult run_ours(const Round& round, const support::Stack& stack) {
 FanOutResult run_nchan(const Round& round, int port) {
   const std::string channel = gp::make_uuid();
   gp::Json message = {{"number", 0}, {"data", section_data(channel, "bench", 1, kMessageBytes - 30)}};
+  NchanPublisher publisher(port, channel);
   const auto publish = [&](std::int64_t number) {
     message["number"] = number;
-    const std::string body = gp::dump_json(message);
+    const std::string text = gp::dump_json(message);
     const auto sent = gp::steady_now();
-    support::request(port, "POST", "/publish?id=" + channel, body);
+    publisher.publish(text);
     return sent;
   };
   // Its ids are not ours: the number of deliveries tells whether something was lost.

@@ -34,13 +34,17 @@ void HealthProbe::run(const std::stop_token& stop) {
     std::this_thread::sleep_until(due);
     const auto begin = gp::steady_now();
     try {
-      if (get_status(port_, "/health") != 200) ++wrong_;
-    } catch (const std::exception&) {
-      ++wrong_;
+      if (const int status = get_status(port_, "/health"); status != 200) note_wrong(std::to_string(status));
+    } catch (const std::exception& error) {
+      note_wrong(error.what());
     }
     times_.add(gp::steady_now() - begin);
     due = std::max(due, gp::steady_now() - kPeriod);  // what it missed is not made up for
   }
+}
+
+void HealthProbe::note_wrong(const std::string& what) {
+  if (wrong_++ == 0) first_wrong_ = what;
 }
 
 HealthBeside::HealthBeside(int port) : port_(port) {
@@ -53,12 +57,13 @@ HealthBeside::HealthBeside(int port) : port_(port) {
 void HealthBeside::take(HealthProbe& probe) {
   probe.stop();
   loaded_.add(probe.times());
+  if (wrong_ == 0) first_wrong_ = probe.first_wrong();
   wrong_ += probe.wrong();
 }
 
 void HealthBeside::report_to(Report& report) const {
   report.times_beside("/health meanwhile", loaded_, idle_, "idle");
-  report.fault_unless_zero(wrong_, "answers of /health were not 200");
+  report.fault_unless_zero(wrong_, "answers of /health were not 200; the first: " + first_wrong_);
 }
 
 }  // namespace bench

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <stop_token>
+#include <string>
 #include <thread>
 
 #include "tests/bench/results.h"
@@ -22,13 +23,16 @@ class HealthProbe {
 
   const Samples& times() const noexcept { return times_; }
   std::uint64_t wrong() const noexcept { return wrong_; }  ///< answers that were not 200, or none
+  const std::string& first_wrong() const noexcept { return first_wrong_; }
 
  private:
   void run(const std::stop_token& stop);
+  void note_wrong(const std::string& what);
 
   int port_;
   Samples times_;            ///< the thread's own until it has ended
   std::uint64_t wrong_ = 0;  ///< the same
+  std::string first_wrong_;  ///< the same
   std::jthread thread_;      ///< last: it uses everything above
 };
 
@@ -62,6 +66,7 @@ class HealthBeside {
   Samples idle_;
   Samples loaded_;
   std::uint64_t wrong_ = 0;
+  std::string first_wrong_;
 };
 
 }  // namespace bench

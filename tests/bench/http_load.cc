@@ -11,7 +11,6 @@
 #include <sys/time.h>
 
 #include "core/base/clock.h"
-#include "core/base/unique_fd.h"
 #include "tests/bench/interruption.h"
 #include "tests/support/response_reader.h"
 
@@ -19,26 +18,6 @@ namespace bench {
 namespace {
 
 constexpr std::size_t kConnections = 8;
-
-gp::UniqueFd connect_to(int port) {
-  gp::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  const timeval patience{5, 0};
-  const int at_once = 1;
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
-  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-    throw std::runtime_error(fmt::format("nobody listens on port {}", port));
-  return fd;
-}
-
-void send_text(int fd, const std::string& text) {
-  if (::send(fd, text.data(), text.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(text.size()))
-    throw std::runtime_error("the connection is broken");
-}
 
 /// One connection of a load: a request is out, and part of its response may have come.
 struct Caller {
@@ -69,6 +48,26 @@ std::string request_for(const std::string& target, const std::string& headers) {
 }
 
 }  // namespace
+
+gp::UniqueFd connect_to(int port) {
+  gp::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  const timeval patience{5, 0};
+  const int at_once = 1;
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
+  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+    throw std::runtime_error(fmt::format("nobody listens on port {}", port));
+  return fd;
+}
+
+void send_text(int fd, const std::string& text) {
+  if (::send(fd, text.data(), text.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(text.size()))
+    throw std::runtime_error("the connection is broken");
+}
 
 int get_status(int port, const std::string& target) {
   Caller caller;

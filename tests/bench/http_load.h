@@ -4,9 +4,15 @@
 #include <cstdint>
 #include <string>
 
+#include "core/base/unique_fd.h"
 #include "tests/bench/samples.h"
 
 namespace bench {
+
+/// A connection to 127.0.0.1 whose reads give up after 5 s. Both throw std::runtime_error where there is
+/// none.
+gp::UniqueFd connect_to(int port);
+void send_text(int fd, const std::string& text);
 
 /// One GET on a connection of its own to 127.0.0.1, until the response is whole. Throws std::runtime_error
 /// where it is not within 5 s.

@@ -87,6 +87,7 @@ int main(int argc, char** argv) {
   for (const bench::Scenario& scenario : kScenarios) {
     if (is_wanted(options, scenario.name) && !bench::is_interrupted()) run(scenario, options, results);
   }
+  if (bench::is_interrupted()) results.fault("interrupted");
   results.print(std::cout);
   std::ofstream file(options.json);
   file << gp::dump_json(results.to_json()) << '\n';
