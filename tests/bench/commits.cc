@@ -14,6 +14,7 @@
 #include "core/base/json.h"
 #include "core/pg/session.h"
 #include "core/runlog/channels.h"
+#include "core/runlog/doorbell.h"
 #include "core/runlog/event_writer.h"
 #include "tests/bench/interruption.h"
 #include "tests/support/shell.h"
@@ -73,7 +74,7 @@ struct Count {
 };
 
 /// One writer: its share of the runs, one event after the other.
-void write_share(const gp::Secret& url, Ring ring, const Runs& runs, std::size_t writer, Count& count) {
+void write_share(const gp::Secret& url, Ring ring, const support::LogRuns& runs, std::size_t writer, Count& count) {
   try {
     const Commit commit = make_commit(url, ring);
     for (std::size_t n = 0; !count.is_over; ++n) {
@@ -89,20 +90,20 @@ void replace(std::string& text, const std::string& name, const std::string& valu
   text.replace(text.find(name), name.size(), value);
 }
 
-std::string pgbench_script(const Runs& runs) {
+std::string pgbench_script(const support::LogRuns& runs) {
   std::string script = support::read_file(std::string(GP_SOURCE_DIR) + "/tests/bench/sql/write_step.pgbench");
   replace(script, "@PREFIX@", runs.prefix());
-  replace(script, "@TOKEN@", Runs::token());
+  replace(script, "@TOKEN@", support::LogRuns::token());
   replace(script, "@DATA@", gp::dump_json(runs.step(0, 1).event.data));
-  replace(script, "@DOCUMENT@", document_of(kDocumentBytes));
+  replace(script, "@DOCUMENT@", support::document_of(kDocumentBytes));
   return script;
 }
 
 /// Fresh runs, and a server in the same state before each measurement: after a checkpoint the first change of
 /// every page is expensive, so all of them begin with that.
-Runs begin_measuring(const gp::Secret& url, std::size_t writers) {
+support::LogRuns begin_measuring(const gp::Secret& url, std::size_t writers) {
   throw_if_interrupted();
-  Runs runs(url, writers * kRunsEach, kDocumentBytes);
+  support::LogRuns runs(url, writers * kRunsEach, kDocumentBytes);
   gp::pg::Session(url, "bench").run_script("CHECKPOINT");
   return runs;
 }
@@ -110,7 +111,7 @@ Runs begin_measuring(const gp::Secret& url, std::size_t writers) {
 }  // namespace
 
 double commits_per_second(const gp::Secret& database_url, std::size_t writers, Ring ring, milliseconds time) {
-  const Runs runs = begin_measuring(database_url, writers);
+  const support::LogRuns runs = begin_measuring(database_url, writers);
   Count count;
   std::vector<std::jthread> threads;
   for (std::size_t i = 0; i < writers; ++i)
@@ -128,7 +129,7 @@ double commits_per_second(const gp::Secret& database_url, std::size_t writers, R
 }
 
 double pgbench_commits_per_second(const gp::Secret& database_url, std::size_t clients, milliseconds time) {
-  const Runs runs = begin_measuring(database_url, clients);
+  const support::LogRuns runs = begin_measuring(database_url, clients);
   const support::TempFolder folder;
   const std::string file = folder.path() + "/write_step.pgbench";
   std::ofstream(file) << pgbench_script(runs);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/base/secret.h"
-#include "tests/bench/runs.h"
+#include "tests/support/log_runs.h"
 
 namespace bench {
 

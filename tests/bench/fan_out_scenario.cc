@@ -2,12 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "core/runlog/doorbell.h"
 #include "core/runlog/event_writer.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/fan_out.h"
 #include "tests/bench/health_probe.h"
 #include "tests/bench/nchan_publisher.h"
-#include "tests/bench/runs.h"
+#include "tests/support/log_runs.h"
 #include "tests/bench/streams.h"
 #include "tests/bench/yardstick_nginx.h"
 #include "tests/support/stack.h"
@@ -56,7 +57,7 @@ FanOutResult run(const Round& round, FanOutPlan plan, Publish publish,
 
 FanOutResult run_ours(const Round& round, const support::Stack& stack) {
   const gp::Secret url(stack.database_url());
-  const Runs runs(url, 1);
+  const support::LogRuns runs(url, 1);
   gp::runlog::EventWriter writer(url);
   gp::runlog::Doorbell doorbell(url);
   const gp::RunId run_id(runs.id(0));
@@ -73,7 +74,7 @@ FanOutResult run_ours(const Round& round, const support::Stack& stack) {
 
 FanOutResult run_nchan(const Round& round, int port) {
   const std::string channel = gp::make_uuid();
-  gp::Json message = {{"number", 0}, {"data", section_data(channel, "bench", 1, kMessageBytes - 30)}};
+  gp::Json message = {{"number", 0}, {"data", support::section_data(channel, "bench", 1, kMessageBytes - 30)}};
   NchanPublisher publisher(port, channel);
   const auto publish = [&](std::int64_t number) {
     message["number"] = number;

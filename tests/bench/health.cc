@@ -5,7 +5,7 @@
 
 #include "tests/bench/bench.h"
 #include "tests/bench/http_load.h"
-#include "tests/bench/runs.h"
+#include "tests/support/log_runs.h"
 #include "tests/bench/yardstick_nginx.h"
 #include "tests/support/stack.h"
 
@@ -47,7 +47,7 @@ struct Comparison {
 void run_health(const Options& options, Report& report) {
   const support::Stack stack(stack_settings({{"HEALTH_PROCESSES", "2"}, {"STATUS_PROCESSES", "2"}}));
   const YardstickNginx yardsticks(stack);
-  const Runs runs(gp::Secret(stack.database_url()), 1, kDocumentBytes);
+  const support::LogRuns runs(gp::Secret(stack.database_url()), 1, kDocumentBytes);
   const std::string status = "/status/" + runs.project(0);
   const support::Reply reply = stack.get(status);
   yardsticks.put_file("health", stack.get("/health").body);

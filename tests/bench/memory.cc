@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <thread>
 
+#include "core/runlog/doorbell.h"
 #include "core/runlog/event_writer.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/health_probe.h"
 #include "tests/bench/processes.h"
-#include "tests/bench/runs.h"
+#include "tests/support/log_runs.h"
 #include "tests/bench/streams.h"
 #include "tests/support/crowd.h"
 #include "tests/support/stack.h"
@@ -25,7 +26,7 @@ Held measure(const support::Stack& stack) {
 }
 
 /// One stream opened and closed, so that what is made at the first use is not counted as a stream's.
-void warm_up(const support::Stack& stack, const Runs& runs) {
+void warm_up(const support::Stack& stack, const support::LogRuns& runs) {
   support::CrowdOptions options;
   options.reconnects = false;
   support::Crowd crowd(stack.port(), options);
@@ -35,7 +36,7 @@ void warm_up(const support::Stack& stack, const Runs& runs) {
 }
 
 /// Every run gets one event, so that it shows whether its stream is served.
-void write_one_each(const support::Stack& stack, const Runs& runs) {
+void write_one_each(const support::Stack& stack, const support::LogRuns& runs) {
   const gp::Secret url(stack.database_url());
   gp::runlog::EventWriter writer(url);
   gp::runlog::Doorbell doorbell(url);
@@ -66,7 +67,7 @@ void add(Report& report, const Held& before, const Held& after, std::size_t stre
   add("nginx", after.nginx, before.nginx, "<= 12");
 }
 
-std::size_t open_streams(support::Crowd& crowd, const Runs& runs, Report& report) {
+std::size_t open_streams(support::Crowd& crowd, const support::LogRuns& runs, Report& report) {
   for (std::size_t i = 0; i < runs.size(); ++i) crowd.add(runs.target(i));
   const auto begin = gp::steady_now();
   const std::size_t open = open_all(crowd, report);
@@ -76,7 +77,7 @@ std::size_t open_streams(support::Crowd& crowd, const Runs& runs, Report& report
   return open;
 }
 
-void check_served(const support::Stack& stack, const Runs& runs, support::Crowd& crowd, Report& report) {
+void check_served(const support::Stack& stack, const support::LogRuns& runs, support::Crowd& crowd, Report& report) {
   const std::size_t open = crowd.totals().open;
   std::jthread writer([&] { write_one_each(stack, runs); });
   drive(
@@ -92,7 +93,7 @@ void check_served(const support::Stack& stack, const Runs& runs, support::Crowd&
 
 void run_memory(const Options& options, Report& report) {
   const support::Stack stack(stack_settings());
-  const Runs runs(gp::Secret(stack.database_url()), options.streams(10000));
+  const support::LogRuns runs(gp::Secret(stack.database_url()), options.streams(10000));
   warm_up(stack, runs);
   HealthBeside health(stack.port());
   const Held before = measure(stack);

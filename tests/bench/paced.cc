@@ -5,7 +5,7 @@
 
 #include "tests/bench/bench.h"
 #include "tests/bench/health_probe.h"
-#include "tests/bench/runs.h"
+#include "tests/support/log_runs.h"
 #include "tests/bench/streams.h"
 #include "tests/bench/writer_crew.h"
 #include "tests/support/crowd.h"
@@ -36,7 +36,7 @@ void add(Report& report, const WriterCrew& crew, const support::Crowd& crowd, co
 void run_paced(Report& report, std::size_t streams, const CrewPlan& plan, const Targets& targets) {
   const support::Stack stack(stack_settings());
   const gp::Secret url(stack.database_url());
-  const Runs runs(url, streams);
+  const support::LogRuns runs(url, streams);
   HealthBeside health(stack.port());
   LagBook book(runs.size(), plan.events_each);
   support::CrowdOptions options;

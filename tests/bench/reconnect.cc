@@ -9,7 +9,7 @@
 #include "core/runlog/event_writer.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/health_probe.h"
-#include "tests/bench/runs.h"
+#include "tests/support/log_runs.h"
 #include "tests/bench/streams.h"
 #include "tests/support/crowd.h"
 #include "tests/support/stack.h"
@@ -25,7 +25,7 @@ constexpr std::int64_t kEvents = 20;
 constexpr std::int64_t kCursor = 10;  ///< what the clients hold
 constexpr double kRate = 2000;
 
-void finish_all(const gp::Secret& url, const Runs& runs) {
+void finish_all(const gp::Secret& url, const support::LogRuns& runs) {
   gp::runlog::EventWriter writer(url);
   for (std::size_t run = 0; run < runs.size(); ++run) {
     std::vector<gp::project::Step> steps;
@@ -36,7 +36,7 @@ void finish_all(const gp::Secret& url, const Runs& runs) {
 }
 
 /// Every run is read once from its begin, so that the host has served it.
-void serve_once(const support::Stack& stack, const Runs& runs, Report& report) {
+void serve_once(const support::Stack& stack, const support::LogRuns& runs, Report& report) {
   support::Crowd crowd(stack.port());
   for (std::size_t i = 0; i < runs.size(); ++i) crowd.add(runs.target(i));
   if (!drive(
@@ -69,7 +69,7 @@ struct Wave {
   Samples times;
 };
 
-Wave run_wave(Report& report, const support::Stack& stack, const Runs& runs, milliseconds time) {
+Wave run_wave(Report& report, const support::Stack& stack, const support::LogRuns& runs, milliseconds time) {
   Wave wave;
   support::CrowdOptions options;
   options.connects_per_second = kRate;
@@ -98,7 +98,7 @@ Wave run_wave(Report& report, const support::Stack& stack, const Runs& runs, mil
 void run_reconnect(const Options& options, Report& report) {
   const support::Stack stack(stack_settings());
   const gp::Secret url(stack.database_url());
-  const Runs runs(url, kRuns);
+  const support::LogRuns runs(url, kRuns);
   finish_all(url, runs);
   serve_once(stack, runs, report);
   const milliseconds time = options.time(seconds(10));

@@ -4,6 +4,7 @@
 #include <exception>
 #include <iostream>
 
+#include "core/runlog/doorbell.h"
 #include "core/runlog/event_writer.h"
 
 namespace bench {
@@ -40,7 +41,7 @@ struct Batch {
   std::vector<gp::RunId> names;
 };
 
-Batch take_due(Share& share, const Runs& runs, const CrewPlan& plan, gp::SteadyTime begin) {
+Batch take_due(Share& share, const support::LogRuns& runs, const CrewPlan& plan, gp::SteadyTime begin) {
   Batch batch;
   std::this_thread::sleep_until(begin + share.due());
   const auto now = gp::steady_now() - begin;
@@ -55,7 +56,7 @@ Batch take_due(Share& share, const Runs& runs, const CrewPlan& plan, gp::SteadyT
 
 }  // namespace
 
-WriterCrew::WriterCrew(const gp::Secret& database_url, const Runs& runs, const CrewPlan& plan, LagBook& book)
+WriterCrew::WriterCrew(const gp::Secret& database_url, const support::LogRuns& runs, const CrewPlan& plan, LagBook& book)
     : url_(database_url),
       runs_(runs),
       plan_(plan),

@@ -9,7 +9,7 @@
 
 #include "core/base/secret.h"
 #include "tests/bench/lag_book.h"
-#include "tests/bench/runs.h"
+#include "tests/support/log_runs.h"
 
 namespace bench {
 
@@ -31,7 +31,7 @@ struct CrewPlan {
 class WriterCrew {
  public:
   /// Begins at once. `runs` and `book` must outlive the crew.
-  WriterCrew(const gp::Secret& database_url, const Runs& runs, const CrewPlan& plan, LagBook& book);
+  WriterCrew(const gp::Secret& database_url, const support::LogRuns& runs, const CrewPlan& plan, LagBook& book);
 
   /// Waits until every event is committed.
   void join();
@@ -46,7 +46,7 @@ class WriterCrew {
   void write_share(std::size_t writer);
 
   gp::Secret url_;
-  const Runs& runs_;
+  const support::LogRuns& runs_;
   CrewPlan plan_;
   LagBook& book_;
   gp::SteadyTime begin_;
