@@ -112,8 +112,8 @@ constexpr std::array kSettings = {
     Setting{"LEASE_BEAT_S", &C::lease_beat_s, "5", "1-300", "s",
             "Time between two renewals; at most half of LEASE_S", 1, 300},
     Setting{"LOST_AFTER_S", &C::lost_after_s, "60", "1-3600", "s",
-            "A followed run whose lease ended so long ago, and that no worker has taken over, ends in error", 1,
-            3600},
+            "A followed run whose lease ended so long ago, and that no worker has taken over, ends in error",
+            1, 3600},
     Setting{"LOG_LEVEL", &C::log_level, "info", "error, warning, notice, info or debug", "",
             "Least important line that is logged", 0, 0, "error|warning|notice|info|debug"},
 };

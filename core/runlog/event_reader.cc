@@ -77,11 +77,11 @@ std::uint64_t EventReader::generation() const noexcept { return impl_->generatio
 
 std::vector<RunTail> EventReader::read(std::span<const Cursor> cursors, int limit) {
   std::vector<RunTail> tails;
-  for (const Cursor& cursor : cursors)
-    tails.push_back({cursor.run_id, RunTail::Standing::kUnknown, 0, {}});
+  for (const Cursor& cursor : cursors) tails.push_back({cursor.run_id, RunTail::Standing::kUnknown, 0, {}});
   const auto [runs, after] = as_arrays(cursors);
-  const auto rows = impl_->with_session(
-      [&](pg::Session& session) { return session.run(sql::kReadTails, {runs, after, limit}); });
+  const auto rows = impl_->with_session([&](pg::Session& session) {
+    return session.run(sql::kReadTails, {runs, after, limit});
+  });
   for (int row = 0; row < rows.size(); ++row) {
     RunTail& tail = tails.at(static_cast<std::size_t>(rows.number(row, "place") - 1));
     tail.standing = standing_of(rows, row);

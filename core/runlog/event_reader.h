@@ -21,7 +21,7 @@ struct Cursor {
 struct StoredEvent {
   std::int64_t id = 0;
   std::string type;
-  std::string data;  ///< one JSON object on one line, exactly as written
+  std::string data;                  ///< one JSON object on one line, exactly as written
   std::int64_t committed_at_ms = 0;  ///< since 1970, by the database's clock; 0: not known
 };
 

@@ -59,8 +59,8 @@ struct LostRuns::Impl {
       document.apply(event);
       last_id = event.id;
     }
-    const auto step = ending_step(run_id, LeaseToken(taken.text(0, "lease_token")), request.project_id,
-                                  last_id, document);
+    const auto step =
+        ending_step(run_id, LeaseToken(taken.text(0, "lease_token")), request.project_id, last_id, document);
     return writer.write(std::span(&step, 1)).front() == WriteOutcome::kWritten;
   }
 

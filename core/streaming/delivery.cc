@@ -25,7 +25,8 @@ void Delivery::count() const {
     if (!answer_.is_live) {
       metrics::count(counter, takers_[i]);
     } else if (const auto committed = answer_.tail.events[i].committed_at_ms; committed != 0) {
-      metrics::observe(metrics::Histogram::kDeliveryLag, now - std::chrono::milliseconds(committed), takers_[i]);
+      metrics::observe(metrics::Histogram::kDeliveryLag, now - std::chrono::milliseconds(committed),
+                       takers_[i]);
     }
   }
 }
@@ -34,8 +35,8 @@ std::vector<spool::CachedEvent> as_cached(TailAnswer&& answer) {
   std::vector<spool::CachedEvent> events;
   events.reserve(answer.tail.events.size());
   for (runlog::StoredEvent& event : answer.tail.events)
-    events.push_back({answer.asked.run_id, event.id, std::move(event.type), std::move(event.data),
-                      event.committed_at_ms});
+    events.push_back(
+        {answer.asked.run_id, event.id, std::move(event.type), std::move(event.data), event.committed_at_ms});
   return events;
 }
 

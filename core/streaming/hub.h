@@ -17,8 +17,8 @@ struct Channel {
 
 /// Which streams follow which run. The one rule by which events reach them: an answer for a cursor `a` is
 /// offered to every stream of the run whose cursor is at least `a`; each takes the events beyond its own.
-/// Replay, live delivery and recovery are this same rule, so there is no window between them. The event loop's
-/// thread only.
+/// Replay, live delivery and recovery are this same rule, so there is no window between them. The event
+/// loop's thread only.
 class Hub {
  public:
   void join(const RunId& run_id, Stream& stream);

@@ -19,18 +19,19 @@ namespace gp::streaming {
 
 struct LogReaderOptions {
   std::chrono::milliseconds sweep{3000};  ///< from one sweep over all followed runs to the next
-  std::chrono::milliseconds outage_grace{60000};  ///< no run is called lost for so long after a (re)connection:
-                                                  ///< its worker could not renew its lease either
+  std::chrono::milliseconds outage_grace{
+      60000};  ///< no run is called lost for so long after a (re)connection:
+               ///< its worker could not renew its lease either
 };
 
 /// The thread that talks to the event log, so that the event loop never waits for a database.
 ///
 /// The loop says which runs it wants read, and from where; from then on the reader follows the run: whenever
 /// the doorbell names it, it reads on from the newest event it has handed over, without asking the loop. A
-/// sweep over all followed runs finds what a lost ring has missed, and runs that have lost their worker. Wants
-/// for one run are merged to the lowest cursor; all that have gathered are one query. So replay, live delivery
-/// and recovery are the same read. While the log is away everything wanted is kept, and tried again with
-/// back-off. Make it after fork.
+/// sweep over all followed runs finds what a lost ring has missed, and runs that have lost their worker.
+/// Wants for one run are merged to the lowest cursor; all that have gathered are one query. So replay, live
+/// delivery and recovery are the same read. While the log is away everything wanted is kept, and tried again
+/// with back-off. Make it after fork.
 class LogReader {
  public:
   LogReader(std::unique_ptr<EventLog> log, NewsBox& news, LogReaderOptions options = {});

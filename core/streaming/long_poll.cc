@@ -20,7 +20,8 @@ constexpr std::int64_t kLongestWaitSeconds = 60;  ///< below the idle limits of 
 std::optional<std::int64_t> whole_number(const std::string& text, std::int64_t most) {
   std::int64_t number = 0;
   const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool is_good = fault == std::errc{} && end == text.data() + text.size() && number >= 0 && number <= most;
+  const bool is_good =
+      fault == std::errc{} && end == text.data() + text.size() && number >= 0 && number <= most;
   return is_good ? std::optional(number) : std::nullopt;
 }
 
@@ -50,13 +51,15 @@ std::variant<PollRequest, http::Problem> parse_poll_request(const http::Request&
   parsed.after = read("after", given_cursor(request), kCursorMax);
   parsed.wait = std::chrono::seconds(read("wait", request.query_value("wait"), kLongestWaitSeconds));
   if (faults.empty()) return parsed;
-  return http::Problem{400, "invalid_request", "Some query parameters are missing or not allowed; errors names them all.",
+  return http::Problem{400, "invalid_request",
+                       "Some query parameters are missing or not allowed; errors names them all.",
                        std::move(faults)};
 }
 
 bool is_poll_answered(std::int64_t after, const TailAnswer& answer) {
   if (after < answer.end()) return true;
-  return answer.is_authoritative() && (answer.tail.standing != Standing::kOpen || after > answer.tail.last_id);
+  return answer.is_authoritative() &&
+         (answer.tail.standing != Standing::kOpen || after > answer.tail.last_id);
 }
 
 http::Response poll_response(std::int64_t after, const TailAnswer& answer) {

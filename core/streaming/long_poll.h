@@ -16,7 +16,7 @@ namespace gp::streaming {
 /// server-sent events.
 struct PollRequest {
   RunId run_id;
-  std::int64_t after = 0;         ///< the last event it has seen
+  std::int64_t after = 0;        ///< the last event it has seen
   std::chrono::seconds wait{0};  ///< how long the answer may wait for an event
 };
 

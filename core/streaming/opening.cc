@@ -23,7 +23,8 @@ Opening open_stream(std::int64_t cursor, const TailAnswer& answer) {
   const runlog::RunTail& tail = answer.tail;
   if (answer.is_authoritative()) {
     if (tail.standing == Standing::kEnded && cursor == tail.last_id) return NothingLeft{};
-    if (cursor > tail.last_id) return Begin{tail.last_id, "the last event id is beyond the end: going on from the end"};
+    if (cursor > tail.last_id)
+      return Begin{tail.last_id, "the last event id is beyond the end: going on from the end"};
     return Begin{cursor, {}};
   }
   // The cache has something for this client: it need not wait for the log.

@@ -26,8 +26,8 @@ class ReplayReader {
 
   // From the event loop's thread:
 
-  /// Each want is answered in the news, in order, by a TailAnswer of the source kReplay - without events where
-  /// the cache has none beyond the cursor.
+  /// Each want is answered in the news, in order, by a TailAnswer of the source kReplay - without events
+  /// where the cache has none beyond the cursor.
   void want(const runlog::Cursor& cursor);
 
   /// Keep these for later. Where more has gathered than the disk takes, they are left out: the log has them.

@@ -29,7 +29,8 @@ struct Question {
 /// only.
 struct Stream {
   enum class Phase : std::uint8_t {
-    kOpening,  ///< what this run is, is not known yet: no header is sent. A poll stays so until it is answered
+    kOpening,  ///< what this run is, is not known yet: no header is sent. A poll stays so until it is
+               ///< answered
     kLive,     ///< the header is sent; events follow
     kEnding,   ///< the end of the response is sent or waits in `pending`; then the connection is closed
     kDead,     ///< the peer has gone or an error came up: to be removed
@@ -37,14 +38,14 @@ struct Stream {
 
   UniqueFd fd;
   Phase phase = Phase::kOpening;
-  bool needs_retry_line = true;    ///< the first event's block begins with the retry: line
-  bool is_lagging = false;         ///< events were left out: it goes on from the log, from its cursor, when the
-                                   ///< socket has drained
-  bool is_output_watched = false;  ///< the poller tells when the socket takes bytes again
-  Channel* channel = nullptr;      ///< its run; the channel outlives its streams
-  std::uint32_t place = 0;         ///< where the channel lists it
-  std::int64_t cursor = 0;         ///< the last event that was sent or waits in `pending`
-  std::string pending;             ///< FastCGI bytes that the socket has not taken
+  bool needs_retry_line = true;  ///< the first event's block begins with the retry: line
+  bool is_lagging = false;       ///< events were left out: it goes on from the log, from its cursor, when the
+                                 ///< socket has drained
+  bool is_output_watched = false;      ///< the poller tells when the socket takes bytes again
+  Channel* channel = nullptr;          ///< its run; the channel outlives its streams
+  std::uint32_t place = 0;             ///< where the channel lists it
+  std::int64_t cursor = 0;             ///< the last event that was sent or waits in `pending`
+  std::string pending;                 ///< FastCGI bytes that the socket has not taken
   std::unique_ptr<Question> question;  ///< until it is answered by a header
   SteadyTime next_keepalive;
   SteadyTime ends;        ///< rotation: the client comes back by itself

@@ -10,9 +10,9 @@ namespace gp::streaming {
 
 struct StreamOptions {
   std::chrono::milliseconds keepalive{15000};
-  std::chrono::milliseconds max_age{3600000};       ///< a stream is ended after 75-100 % of it
-  std::chrono::milliseconds stall{60000};           ///< a client that takes nothing for so long is dropped
-  std::chrono::milliseconds log_patience{1000};     ///< a new stream waits so long for the log, then opens
+  std::chrono::milliseconds max_age{3600000};        ///< a stream is ended after 75-100 % of it
+  std::chrono::milliseconds stall{60000};            ///< a client that takes nothing for so long is dropped
+  std::chrono::milliseconds log_patience{1000};      ///< a new stream waits so long for the log, then opens
   std::chrono::milliseconds request_patience{5000};  ///< a connection may take so long to send its request
   std::chrono::milliseconds drain{2000};             ///< the ends of streams may take so long at a stop
   std::size_t max_streams = 12000;                   ///< polls included

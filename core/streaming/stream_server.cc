@@ -122,7 +122,8 @@ class StreamServer::Impl {
     if (request.method != "GET" && request.method != "HEAD") return writer_.refuse_method(stream);
     if (streams_.size() > options_.max_streams) {
       metrics::count(metrics::Counter::kStreamsRefused);
-      return writer_.refuse(stream, {503, "too_many_streams", "This host serves as many streams as it may; try again soon."});
+      return writer_.refuse(
+          stream, {503, "too_many_streams", "This host serves as many streams as it may; try again soon."});
     }
     if (request.path == "/events") return open_poll(stream);
     auto parsed = parse_stream_request(request);
@@ -200,7 +201,8 @@ class StreamServer::Impl {
     if (stream.is_lagging) return;
     delivery.give(stream, writer_);
     const bool has_all = answer.is_authoritative() && stream.cursor >= answer.tail.last_id;
-    if (has_all && answer.tail.standing == Standing::kEnded && stream.phase == Phase::kLive) writer_.end(stream);
+    if (has_all && answer.tail.standing == Standing::kEnded && stream.phase == Phase::kLive)
+      writer_.end(stream);
   }
 
   void open_by(Stream& stream, const TailAnswer& answer) {
@@ -216,7 +218,8 @@ class StreamServer::Impl {
   }
 
   void answer_poll(Stream& stream, const TailAnswer& answer) {
-    if (const auto problem = problem_of(answer); !problem.code.empty()) return writer_.refuse(stream, problem);
+    if (const auto problem = problem_of(answer); !problem.code.empty())
+      return writer_.refuse(stream, problem);
     const bool is_over = answer.is_authoritative() && stream.question->answer_by <= steady_now();
     if (is_over || is_poll_answered(stream.cursor, answer))
       writer_.answer(stream, poll_response(stream.cursor, answer));
@@ -264,8 +267,8 @@ class StreamServer::Impl {
 
   void drop_stalled(Stream& stream) {
     metrics::count(metrics::Counter::kStreamsStalled);
-    report::report(report::StreamDropped{
-        stream.channel == nullptr ? "" : stream.channel->run_id->str(), "stalled"});
+    report::report(
+        report::StreamDropped{stream.channel == nullptr ? "" : stream.channel->run_id->str(), "stalled"});
     stream.phase = Phase::kDead;
   }
 

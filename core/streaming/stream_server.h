@@ -9,9 +9,9 @@
 
 namespace gp::streaming {
 
-/// GET /events/stream and GET /events: one event loop that accepts FastCGI connections, has libfcgi parse each
-/// request once it has arrived whole, and then owns the connection. It never waits: two threads of its own
-/// read the host's replay cache and the event log. Make it after fork.
+/// GET /events/stream and GET /events: one event loop that accepts FastCGI connections, has libfcgi parse
+/// each request once it has arrived whole, and then owns the connection. It never waits: two threads of its
+/// own read the host's replay cache and the event log. Make it after fork.
 class StreamServer {
  public:
   struct Sources {

@@ -74,7 +74,8 @@ struct Count {
 };
 
 /// One writer: its share of the runs, one event after the other.
-void write_share(const gp::Secret& url, Ring ring, const support::LogRuns& runs, std::size_t writer, Count& count) {
+void write_share(const gp::Secret& url, Ring ring, const support::LogRuns& runs, std::size_t writer,
+                 Count& count) {
   try {
     const Commit commit = make_commit(url, ring);
     for (std::size_t n = 0; !count.is_over; ++n) {

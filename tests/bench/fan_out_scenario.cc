@@ -8,9 +8,9 @@
 #include "tests/bench/fan_out.h"
 #include "tests/bench/health_probe.h"
 #include "tests/bench/nchan_publisher.h"
-#include "tests/support/log_runs.h"
 #include "tests/bench/streams.h"
 #include "tests/bench/yardstick_nginx.h"
+#include "tests/support/log_runs.h"
 #include "tests/support/stack.h"
 
 namespace bench {
@@ -74,7 +74,8 @@ FanOutResult run_ours(const Round& round, const support::Stack& stack) {
 
 FanOutResult run_nchan(const Round& round, int port) {
   const std::string channel = gp::make_uuid();
-  gp::Json message = {{"number", 0}, {"data", support::section_data(channel, "bench", 1, kMessageBytes - 30)}};
+  gp::Json message = {{"number", 0},
+                      {"data", support::section_data(channel, "bench", 1, kMessageBytes - 30)}};
   NchanPublisher publisher(port, channel);
   const auto publish = [&](std::int64_t number) {
     message["number"] = number;

@@ -5,8 +5,8 @@
 
 #include "tests/bench/bench.h"
 #include "tests/bench/http_load.h"
-#include "tests/support/log_runs.h"
 #include "tests/bench/yardstick_nginx.h"
+#include "tests/support/log_runs.h"
 #include "tests/support/stack.h"
 
 namespace bench {

@@ -8,9 +8,9 @@
 #include "tests/bench/bench.h"
 #include "tests/bench/health_probe.h"
 #include "tests/bench/processes.h"
-#include "tests/support/log_runs.h"
 #include "tests/bench/streams.h"
 #include "tests/support/crowd.h"
+#include "tests/support/log_runs.h"
 #include "tests/support/stack.h"
 
 namespace bench {
@@ -77,7 +77,8 @@ std::size_t open_streams(support::Crowd& crowd, const support::LogRuns& runs, Re
   return open;
 }
 
-void check_served(const support::Stack& stack, const support::LogRuns& runs, support::Crowd& crowd, Report& report) {
+void check_served(const support::Stack& stack, const support::LogRuns& runs, support::Crowd& crowd,
+                  Report& report) {
   const std::size_t open = crowd.totals().open;
   std::jthread writer([&] { write_one_each(stack, runs); });
   drive(

@@ -9,9 +9,9 @@
 #include "core/runlog/event_writer.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/health_probe.h"
-#include "tests/support/log_runs.h"
 #include "tests/bench/streams.h"
 #include "tests/support/crowd.h"
+#include "tests/support/log_runs.h"
 #include "tests/support/stack.h"
 
 namespace bench {

@@ -56,7 +56,8 @@ Batch take_due(Share& share, const support::LogRuns& runs, const CrewPlan& plan,
 
 }  // namespace
 
-WriterCrew::WriterCrew(const gp::Secret& database_url, const support::LogRuns& runs, const CrewPlan& plan, LagBook& book)
+WriterCrew::WriterCrew(const gp::Secret& database_url, const support::LogRuns& runs, const CrewPlan& plan,
+                       LagBook& book)
     : url_(database_url),
       runs_(runs),
       plan_(plan),

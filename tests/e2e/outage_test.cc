@@ -20,9 +20,11 @@ namespace {
 
 struct Settings {
   Settings() {
-    OnStack::settings = {
-        {"SSE_KEEPALIVE_S", "1"}, {"LEASE_S", "4"}, {"LEASE_BEAT_S", "1"}, {"LOST_AFTER_S", "2"},
-                            {"WORKER_PROCESSES", "2"}};
+    OnStack::settings = {{"SSE_KEEPALIVE_S", "1"},
+                         {"LEASE_S", "4"},
+                         {"LEASE_BEAT_S", "1"},
+                         {"LOST_AFTER_S", "2"},
+                         {"WORKER_PROCESSES", "2"}};
   }
 } settings_before_the_stack;
 

@@ -83,7 +83,8 @@ milliseconds percentile_99(std::vector<milliseconds> lags) {
 /// Resident memory of the events process, in bytes.
 std::size_t handler_memory() {
   const int pid = std::stoi(support::run_or_throw(fmt::format("pgrep -P {}", stack().pid_of("events"))));
-  const auto text = support::run_or_throw(fmt::format("awk '/^Rss:/ {{print $2}}' /proc/{}/smaps_rollup", pid));
+  const auto text =
+      support::run_or_throw(fmt::format("awk '/^Rss:/ {{print $2}}' /proc/{}/smaps_rollup", pid));
   return std::stoul(text) * 1024;
 }
 
@@ -132,7 +133,8 @@ BOOST_AUTO_TEST_CASE(clients_that_read_nothing_cost_their_own_sockets_and_nobody
   // The best of some rounds: what others do on this machine at the moment is not what is asked.
   milliseconds beside = round();
   for (int i = 0; i < 3; ++i) beside = std::min(beside, round());
-  BOOST_TEST_MESSAGE(fmt::format("p99 alone {} ms, beside as many stalled clients {} ms", alone.count(), beside.count()));
+  BOOST_TEST_MESSAGE(
+      fmt::format("p99 alone {} ms, beside as many stalled clients {} ms", alone.count(), beside.count()));
   BOOST_TEST(beside.count() <= 2 * alone.count());
 
   // Four rounds are a megabyte each for the stalled ones: no more than the buffer is kept.
@@ -146,8 +148,9 @@ BOOST_AUTO_TEST_CASE(clients_that_read_nothing_cost_their_own_sockets_and_nobody
              crowd.totals().done);
   BOOST_TEST(crowd.totals().is_exact());
   const auto dropped = [] { return metric("generate_project_streams_stalled_total"); };
-  BOOST_TEST(crowd.run_until([&] { return dropped() >= static_cast<double>(kEach - kEach / 2); }, seconds(60)),
-             dropped());
+  BOOST_TEST(
+      crowd.run_until([&] { return dropped() >= static_cast<double>(kEach - kEach / 2); }, seconds(60)),
+      dropped());
 }
 
 BOOST_AUTO_TEST_CASE(no_process_left_a_sanitizer_report) { BOOST_TEST(stack().sanitizer_reports() == ""); }

@@ -39,9 +39,9 @@ constexpr std::size_t kRoom = kStreams + 100;  // SSE_MAX_STREAMS
 
 struct Settings {
   Settings() {
-    OnStack::settings = {{"SSE_KEEPALIVE_S", "2"},   {"SSE_STALL_S", "8"},
+    OnStack::settings = {{"SSE_KEEPALIVE_S", "2"},      {"SSE_STALL_S", "8"},
                          {"SSE_BUFFER_BYTES", "65536"}, {"SSE_MAX_STREAMS", std::to_string(kRoom)},
-                         {"SSE_MAX_AGE_S", "3600"},  {"DRAIN_S", "5"}};
+                         {"SSE_MAX_AGE_S", "3600"},     {"DRAIN_S", "5"}};
   }
 } settings_before_the_stack;
 
@@ -135,7 +135,8 @@ std::uint64_t reconnects_through(const Disturb& disturb) {
   BOOST_TEST(crowd.totals().refused == 0u);
   for (std::size_t i = 0; i < kStreams; ++i) {
     const auto client = crowd.client(i);
-    if (client.last_id == author.last_id() && client.events == static_cast<std::uint64_t>(client.last_id)) continue;
+    if (client.last_id == author.last_id() && client.events == static_cast<std::uint64_t>(client.last_id))
+      continue;
     BOOST_TEST(client.last_id == author.last_id(), "client " << i << " has " << client.events << " events");
   }
   return crowd.totals().reconnects;
@@ -215,7 +216,8 @@ BOOST_AUTO_TEST_CASE(a_finished_run_that_was_served_here_is_replayed_without_the
   const double replayed = metric(R"(generate_project_events_replayed_total{source="spool"})");
   for (std::int64_t cursor = 0; cursor < 4; ++cursor) replay_all(cursor);
   BOOST_TEST(metric("generate_project_catch_up_reads_total") == reads);
-  BOOST_TEST(metric(R"(generate_project_events_replayed_total{source="spool"})") == replayed + 200 * (4 + 3 + 2 + 1));
+  BOOST_TEST(metric(R"(generate_project_events_replayed_total{source="spool"})") ==
+             replayed + 200 * (4 + 3 + 2 + 1));
 
   stack().stop_database();
   replay_all(2);

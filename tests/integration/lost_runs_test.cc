@@ -1,4 +1,7 @@
-// What a reader finds out about the runs it follows without a ring, and what becomes of a run without a worker.
+// What a reader finds out about the runs it follows without a ring, and what becomes of a run without a
+// worker.
+
+#include "core/runlog/lost_runs.h"
 
 #include <atomic>
 #include <thread>
@@ -9,7 +12,6 @@
 #include "core/project/document.h"
 #include "core/runlog/event_reader.h"
 #include "core/runlog/event_writer.h"
-#include "core/runlog/lost_runs.h"
 #include "core/runlog/project_documents.h"
 #include "core/runlog/run_intake.h"
 #include "core/runlog/run_queue.h"
@@ -48,7 +50,8 @@ struct Fixture : Migrated {
     return {claim.lease.run_id,
             claim.lease.token,
             {id, EventType::kRunStarted,
-             gp::project::event_data(claim.lease.run_id, claim.request.project_id, "2026-11-24T08:00:00.000Z", members)},
+             gp::project::event_data(claim.lease.run_id, claim.request.project_id, "2026-11-24T08:00:00.000Z",
+                                     members)},
             "{}",
             {}};
   }

@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "test_sql.h"
 #include "core/base/clock.h"
 #include "core/base/json.h"
 #include "core/pg/session.h"
+#include "test_sql.h"
 
 namespace support {
 namespace {

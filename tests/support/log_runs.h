@@ -9,8 +9,8 @@
 
 namespace support {
 
-/// LogRuns made for a test or a measurement, straight in the run log: running, held by the test for a day, so that it may
-/// write them and no worker takes them. Their ids are a prefix of their own and a number.
+/// LogRuns made for a test or a measurement, straight in the run log: running, held by the test for a day, so
+/// that it may write them and no worker takes them. Their ids are a prefix of their own and a number.
 class LogRuns {
  public:
   /// Inserts `count` runs. With `document_bytes` their projects exist too, with such a document; without, the

@@ -113,7 +113,8 @@ class FakeLog : public EventLog {
     for (const Cursor& cursor : cursors) {
       const auto found = content_.runs.find(cursor.run_id);
       if (found == content_.runs.end()) continue;
-      if (static_cast<std::int64_t>(found->second.size()) > cursor.after) sweep.behind.push_back(cursor.run_id);
+      if (static_cast<std::int64_t>(found->second.size()) > cursor.after)
+        sweep.behind.push_back(cursor.run_id);
       if (content_.lost.contains(cursor.run_id)) sweep.lost.push_back(cursor.run_id);
     }
     return sweep;
@@ -168,7 +169,8 @@ class FakeStore : public ReplayStore {
     const auto& events = kept_.runs[run_id];
     if (events.empty()) return tail;
     tail.last_id = std::min(after, events.rbegin()->first);
-    for (auto next = events.find(after + 1); next != events.end() && next->first == tail.last_id + 1; ++next) {
+    for (auto next = events.find(after + 1); next != events.end() && next->first == tail.last_id + 1;
+         ++next) {
       tail.last_id = next->first;
       if (tail.events.size() < static_cast<std::size_t>(limit)) tail.events.push_back(next->second);
     }
@@ -205,7 +207,8 @@ struct Server {
     int flags = ::fcntl(listener.get(), F_GETFL);
     ::fcntl(listener.get(), F_SETFL, flags | O_NONBLOCK);
     thread = std::jthread([this, options] {
-      StreamServer::Sources sources{std::make_unique<FakeLog>(content), std::make_unique<FakeStore>(kept),
+      StreamServer::Sources sources{std::make_unique<FakeLog>(content),
+                                    std::make_unique<FakeStore>(kept),
                                     {milliseconds(200), milliseconds(0)}};
       StreamServer server(options, listener.get(), stop.get(), std::move(sources));
       server.run();
@@ -438,7 +441,8 @@ BOOST_AUTO_TEST_CASE(many_streams_of_many_runs_each_get_their_own_events) {
   for (int i = 0; i < 200; ++i)
     clients.push_back(
         std::make_unique<Client>(server, query_of(runs[static_cast<std::size_t>(i) % runs.size()])));
-  for (const RunId& run : runs) server.content.append(run, "{\"run\":\"" + run.str() + "\"}", "run_completed");
+  for (const RunId& run : runs)
+    server.content.append(run, "{\"run\":\"" + run.str() + "\"}", "run_completed");
   for (std::size_t i = 0; i < clients.size(); ++i) {
     BOOST_REQUIRE(clients[i]->read_to_end());
     BOOST_REQUIRE((clients[i]->ids() == numbers(1, 2)));
@@ -501,7 +505,8 @@ BOOST_AUTO_TEST_CASE(while_the_log_is_away_what_this_host_has_is_replayed) {
   BOOST_TEST(client.read_until_text("id: 3\n"));
   BOOST_TEST((client.ids() == numbers(2, 3)));
   BOOST_TEST(client.read_until_text(": ka\n"));
-  for (int id = 1; id <= 4; ++id) server.content.append(kRun, "{}", id == 4 ? "run_completed" : "section_started");
+  for (int id = 1; id <= 4; ++id)
+    server.content.append(kRun, "{}", id == 4 ? "run_completed" : "section_started");
   server.content.set_away(false);
   BOOST_TEST(client.read_to_end());
   BOOST_TEST((client.ids() == numbers(2, 4)));
@@ -542,9 +547,10 @@ BOOST_AUTO_TEST_CASE(a_poll_is_answered_at_once_where_there_are_events_and_later
   server.content.append(kRun, R"({"n":2})");
   Client at_once(server, query_of(kRun) + "&after=1&wait=30", "", "GET", "/events");
   BOOST_TEST(at_once.read_to_end());
-  BOOST_TEST(at_once.body() ==
-             R"({"run_id":")" + kRun.str() +
-                 R"(","events":[{"id":2,"event":"section_started","data":{"n":2}}],"last_event_id":2,"ended":false,"has_more":false})");
+  BOOST_TEST(
+      at_once.body() ==
+      R"({"run_id":")" + kRun.str() +
+          R"(","events":[{"id":2,"event":"section_started","data":{"n":2}}],"last_event_id":2,"ended":false,"has_more":false})");
 
   Client waiting(server, query_of(kRun) + "&after=2&wait=30", "", "GET", "/events");
   BOOST_TEST(!waiting.read_until_text("events", milliseconds(300)));
