@@ -61,6 +61,7 @@ FanOutResult run_ours(const Round& round, const support::Stack& stack) {
   gp::runlog::EventWriter writer(url);
   gp::runlog::Doorbell doorbell(url);
   const gp::RunId run_id(runs.id(0));
+  doorbell.ring(std::span(&run_id, 1));  // it connects at its first use
   const auto publish = [&](std::int64_t number) {
     const gp::project::Step step = runs.step(0, number, kMessageBytes);
     writer.write(std::span(&step, 1));

@@ -30,9 +30,8 @@ struct CrewPlan {
 /// commits allow.
 class WriterCrew {
  public:
-  /// Begins at once. `runs` and `book` must outlive the crew.
-  WriterCrew(const gp::Secret& database_url, const support::LogRuns& runs, const CrewPlan& plan,
-             LagBook& book);
+  /// Connects, and begins after a second. `runs` and `book` must outlive the crew.
+  WriterCrew(const gp::Secret& database_url, const support::LogRuns& runs, const CrewPlan& plan, LagBook& book);
 
   /// Waits until every event is committed.
   void join();
