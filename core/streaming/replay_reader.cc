@@ -7,6 +7,7 @@ namespace gp::streaming {
 namespace {
 
 constexpr int kEventsPerRead = 200;
+constexpr std::size_t kAnswersAtOnce = 50;  ///< when thousands come back at once, the first need not wait for the last
 constexpr std::size_t kToStoreBytesMax = 16u << 20;  ///< about two seconds of 10,000 events/s
 constexpr std::chrono::milliseconds kGather{200};    ///< one transaction takes what has come in so long
 constexpr std::chrono::seconds kTrimEvery{30};
@@ -71,9 +72,10 @@ void ReplayReader::run(const std::stop_token& stop) {
 
 void ReplayReader::answer(const std::vector<runlog::Cursor>& wants) {
   std::vector<TailAnswer> answers;
-  answers.reserve(wants.size());
-  for (const runlog::Cursor& cursor : wants)
+  for (const runlog::Cursor& cursor : wants) {
     answers.push_back(as_answer(cursor, store_->find(cursor.run_id, cursor.after, kEventsPerRead)));
+    if (answers.size() == kAnswersAtOnce) news_.tell(std::exchange(answers, {}));
+  }
   news_.tell(std::move(answers));
 }
 
