@@ -13,8 +13,9 @@ namespace gp::runlog {
 /// waiting for the disk.
 ///
 /// Names gather while the thread is busy or resting, so a burst of rings is few NOTIFYs. The first ring after
-/// quiet goes out at once; after each NOTIFY the thread rests twice as long as that one took, 0.5 to 5 ms: an
-/// event is early, and notifying takes at most a third of one session's time.
+/// quiet goes out at once; after each NOTIFY the thread rests twice as long as that one took and a quarter of
+/// a millisecond for each name, 0.5 to 5 ms: an event is early while there are few, and notifying stays a
+/// small part of the work when there are many.
 ///
 /// While the database is away up to 10,000 names are kept and rung when it is back; what is beyond that is
 /// forgotten. A lost ring costs a reader its slow timer, never an event. Make it after fork.
