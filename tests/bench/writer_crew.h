@@ -31,7 +31,8 @@ struct CrewPlan {
 class WriterCrew {
  public:
   /// Connects, and begins after a second. `runs` and `book` must outlive the crew.
-  WriterCrew(const gp::Secret& database_url, const support::LogRuns& runs, const CrewPlan& plan, LagBook& book);
+  WriterCrew(const gp::Secret& database_url, const support::LogRuns& runs, const CrewPlan& plan,
+             LagBook& book);
 
   /// Waits until every event is committed.
   void join();
