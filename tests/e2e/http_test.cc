@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +20,14 @@ using gp::Json;
 using support::Headers;
 using support::Reply;
 using support::start_body;
+
+namespace {
+
+struct Settings {
+  Settings() { OnStack::settings = {{"NGINX_STREAMS", "3"}}; }  // what nginx lets through at once
+} settings_before_the_stack;
+
+}  // namespace
 
 BOOST_TEST_GLOBAL_FIXTURE(OnStack);
 
@@ -202,6 +212,59 @@ BOOST_AUTO_TEST_CASE(what_does_not_exist_is_404) {
 BOOST_AUTO_TEST_CASE(a_stream_needs_a_sound_run_id) {
   check_problem(stack().get("/events/stream"), 400, "invalid_request");
   check_problem(stack().get("/events/stream?run_id=7"), 400, "invalid_request");
+}
+
+BOOST_AUTO_TEST_CASE(more_streams_than_nginx_may_hold_are_refused_and_all_else_is_answered) {
+  stack().set_rate("held_open", 20);
+  const std::string run_id = stack().start(start_body("held_open"));
+  const std::string target = "/events/stream?run_id=" + run_id;
+  {
+    std::vector<std::unique_ptr<support::EventStream>> open;
+    for (int i = 0; i < 3; ++i)
+      open.push_back(std::make_unique<support::EventStream>(stack().port(), target));
+    for (const auto& stream : open) BOOST_TEST(stream->reply().status == 200);
+    const Reply refused = stack().get(target);
+    check_problem(refused, 503, "too_many_streams");
+    BOOST_TEST(!refused.header("retry-after").empty());
+    BOOST_TEST(stack().get("/health").status == 200);
+    BOOST_TEST(stack().get("/events?run_id=" + run_id).status == 200);
+  }
+  stack().set_rate("held_open", 5000);
+  const auto deadline = gp::steady_now() + std::chrono::seconds(20);
+  while (support::EventStream(stack().port(), target).reply().status != 200 && gp::steady_now() < deadline)
+    continue;
+  BOOST_TEST(stack().follow(run_id).back().name == "run_completed");
+}
+
+BOOST_AUTO_TEST_CASE(events_are_polled_as_json_from_any_cursor_to_the_end) {
+  const std::string run_id = stack().start(start_body("polled"));
+  std::vector<std::string> names;
+  std::int64_t after = 0;
+  for (bool is_ended = false; !is_ended;) {
+    const Reply reply = stack().get(fmt::format("/events?run_id={}&after={}&wait=20", run_id, after));
+    BOOST_REQUIRE(reply.status == 200);
+    BOOST_TEST(reply.header("content-type") == "application/json");
+    const Json answer = reply.json();
+    BOOST_TEST(answer.at("run_id") == run_id);
+    for (const Json& event : answer.at("events")) {
+      BOOST_TEST(event.at("id") == ++after);
+      BOOST_TEST(event.at("data").at("run_id") == run_id);
+      names.push_back(event.at("event").get<std::string>());
+    }
+    BOOST_TEST(answer.at("last_event_id") == after);
+    is_ended = answer.at("ended").get<bool>();
+  }
+  BOOST_TEST(names.front() == "run_started");
+  BOOST_TEST(names.back() == "run_completed");
+  std::vector<std::string> streamed;
+  for (const auto& event : stack().follow(run_id)) streamed.push_back(event.name);
+  BOOST_TEST(names == streamed, boost::test_tools::per_element());
+
+  check_problem(stack().get("/events?run_id=x&after=no&wait=99"), 400, "invalid_request");
+  BOOST_TEST(stack().get("/events?run_id=x&after=no&wait=99").json().at("errors").size() == 3u);
+  check_problem(stack().get("/events?run_id=6f1c9d2e-7b1a-4c55-9a60-0d9f2f1f3f10"), 404, "run_not_found");
+  check_problem(send("DELETE", "/events"), 405, "method_not_allowed");
+  BOOST_TEST(send("HEAD", "/events?run_id=" + run_id).body.empty());
 }
 
 BOOST_AUTO_TEST_CASE(an_address_that_is_too_long_is_refused) {
