@@ -80,7 +80,7 @@ void AnswerIntake::take_section(const std::string& section_id, const Json& raw) 
   Json members = place_in_plan(writer_.document().plan(), section_id);
   members["total"] = writer_.document().planned_sections().size();
   members["section"] = std::move(shaped.value);
-  writer_.write(project::EventType::kSectionCompleted, std::move(members));
+  writer_.write(project::EventType::kSectionCompleted, members);
 }
 
 bool AnswerIntake::is_wanted(const std::string& section_id) const {

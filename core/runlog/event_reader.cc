@@ -29,8 +29,13 @@ void add_runs(const std::string& payload, std::unordered_set<RunId>& runs) {
   }
 }
 
-/// The cursors as the two parallel arrays that the statements take.
-std::pair<pg::Param, pg::Param> as_arrays(std::span<const Cursor> cursors) {
+/// Cursors as the two parallel arrays that the statements take.
+struct CursorArrays {
+  pg::Param runs;
+  pg::Param after;
+};
+
+CursorArrays as_arrays(std::span<const Cursor> cursors) {
   std::vector<std::string> runs;
   std::vector<std::string> after;
   for (const Cursor& cursor : cursors) {
@@ -78,9 +83,9 @@ std::uint64_t EventReader::generation() const noexcept { return impl_->generatio
 std::vector<RunTail> EventReader::read(std::span<const Cursor> cursors, int limit) {
   std::vector<RunTail> tails;
   for (const Cursor& cursor : cursors) tails.push_back({cursor.run_id, RunTail::Standing::kUnknown, 0, {}});
-  const auto [runs, after] = as_arrays(cursors);
+  const CursorArrays wanted = as_arrays(cursors);
   const auto rows = impl_->with_session([&](pg::Session& session) {
-    return session.run(sql::kReadTails, {runs, after, limit});
+    return session.run(sql::kReadTails, {wanted.runs, wanted.after, limit});
   });
   for (int row = 0; row < rows.size(); ++row) {
     RunTail& tail = tails.at(static_cast<std::size_t>(rows.number(row, "place") - 1));
@@ -95,9 +100,9 @@ std::vector<RunTail> EventReader::read(std::span<const Cursor> cursors, int limi
 }
 
 Sweep EventReader::find_behind(std::span<const Cursor> cursors, std::chrono::seconds lost_after) {
-  const auto [runs, after] = as_arrays(cursors);
+  const CursorArrays wanted = as_arrays(cursors);
   const auto rows = impl_->with_session([&](pg::Session& session) {
-    return session.run(sql::kFindBehind, {runs, after, lost_after.count()});
+    return session.run(sql::kFindBehind, {wanted.runs, wanted.after, lost_after.count()});
   });
   Sweep sweep;
   for (int row = 0; row < rows.size(); ++row) {
