@@ -27,6 +27,8 @@ database_folder() {
   if as_database_user test -x "$state" 2>/dev/null; then echo "$state/postgres"; else echo "/var/tmp/${sockets##*/}-postgres"; fi
 }
 
+private_database_url() { echo "postgresql:///postgres?host=$sockets/postgres&user=postgres"; }
+
 # Starts it and prints nothing; DATABASE_URL names it afterwards.
 start_database() {
   local programs data
@@ -45,7 +47,8 @@ start_database() {
   process_start postgres "$(command -v bash)" -c "cd / && exec $(as_database_user_words) '$programs/postgres' -D '$data' \
     -c listen_addresses= -c unix_socket_directories='$sockets/postgres' -c max_connections=300"
   wait_for 60 "$programs/pg_isready" -q -h "$sockets/postgres" || stack_failed postgres
-  export DATABASE_URL="postgresql:///postgres?host=$sockets/postgres&user=postgres"
+  DATABASE_URL=$(private_database_url)
+  export DATABASE_URL
 }
 
 as_database_user_words() {

@@ -44,7 +44,8 @@ stack_up() {
 # stack_restart HANDLER   stops one of the pools, where it is up, and starts it with the settings of now.
 stack_restart() {
   [[ " ${handlers[*]} " == *" $1 "* ]] || die "restart takes one of: ${handlers[*]}"
-  [[ -n ${DATABASE_URL:-} ]] || export DATABASE_URL="postgresql:///postgres?host=$sockets/postgres&user=postgres"
+  DATABASE_URL=${DATABASE_URL:-$(private_database_url)}
+  export DATABASE_URL
   if [[ -f $state/run/sim-llm.address ]]; then use_simulated_llm "$(cat "$state/run/sim-llm.address")"; fi
   export_settings
   process_stop "$1" TERM "${DEV_STOP_S:-90}"
