@@ -16,7 +16,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kEventsPerRead = 200;  ///< per run and query; a run has some tens of events
 constexpr std::size_t kCursorsPerRead = 500;
 constexpr std::size_t kSweepParts = 12;  ///< a sweep goes in parts, so that no ring waits behind a long query
 constexpr milliseconds kBetweenParts{100};

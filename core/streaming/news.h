@@ -9,6 +9,9 @@
 
 namespace gp::streaming {
 
+/// The most events of one run that one read gives, from either source; a run has some tens of events.
+inline constexpr int kEventsPerRead = 200;
+
 /// What one read of one run gave, from the log or from the host's replay cache.
 struct TailAnswer {
   enum class Source : std::uint8_t { kLog, kReplay };

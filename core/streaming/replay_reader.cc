@@ -6,7 +6,6 @@
 namespace gp::streaming {
 namespace {
 
-constexpr int kEventsPerRead = 200;
 constexpr std::size_t kAnswersAtOnce =
     50;  ///< when thousands come back at once, the first need not wait for the last
 constexpr std::size_t kToStoreBytesMax = 16u << 20;  ///< about two seconds of 10,000 events/s
