@@ -42,17 +42,17 @@ void ConnDeleter::operator()(PGconn* conn) const { PQfinish(conn); }
 void ResultDeleter::operator()(PGresult* result) const { PQclear(result); }
 
 Param Param::array(const std::vector<std::string>& elements) {
+  constexpr std::string_view kSpecial = "\"\\";
   std::string text = "{";
   for (const std::string& element : elements) {
-    if (text.size() > 1) text += ',';
-    text += '"';
-    for (const char c : element) {
-      if (c == '"' || c == '\\') text += '\\';
-      text += c;
-    }
-    text += '"';
+    text += text.size() > 1 ? ",\"" : "\"";
+    std::size_t from = 0;
+    for (std::size_t at = 0; (at = element.find_first_of(kSpecial, at)) != std::string::npos; from = at++)
+      text.append(element, from, at - from) += '\\';
+    text.append(element, from) += '"';
   }
-  return Param(text + "}");
+  text += '}';
+  return Param(std::move(text));
 }
 
 WireCall::WireCall(const Call& call) : name(call.statement.name) {

@@ -1,6 +1,7 @@
 #include "core/runlog/event_writer.h"
 
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -52,56 +53,67 @@ pg::Call finish_run(const Step& step) {
        end.cost_usd ? pg::Param(dump_json(Json(*end.cost_usd))) : pg::Param(std::nullopt), step.event.id}};
 }
 
-/// Steps sorted by project, the order in which rows of projects are locked.
-using ByProject = std::multimap<std::string, const Step*>;
-
 // Together
 // ----------------------------------------------------------------------------------------------------------
 
-/// An append that found no row: either this very event is there - a COMMIT whose answer was lost - or the
-/// lease is not ours any more.
-void tell_refused_apart(pg::Session& session, const StepBatch& batch, Outcomes& outcomes) {
-  std::vector<pg::Call> questions;
-  std::vector<std::size_t> places;
-  for (std::size_t place = 0; place < outcomes.size(); ++place) {
-    if (outcomes[place] == WriteOutcome::kWritten) continue;
-    questions.push_back(find_same_event(batch.at(place)));
-    places.push_back(place);
+/// The arrays of append_steps.sql.
+class StepColumns {
+ public:
+  explicit StepColumns(const StepBatch& batch) {
+    for (const StepBatch::Places& run : batch.runs()) {
+      add_run(batch.at(run.front()), batch.at(run.back()));
+      for (const std::size_t place : run) add_event(batch.at(place));
+    }
   }
-  if (questions.empty()) return;
-  const auto answers = session.run_together(questions);
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    if (!answers[i].empty()) outcomes[places[i]] = WriteOutcome::kAlreadyWritten;
+
+  pg::Call call() const {
+    using pg::Param;
+    return {sql::kAppendSteps,
+            {Param::array(runs_), Param::array(tokens_), Param::array(first_ids_), Param::array(last_ids_),
+             Param::array(projects_), Param::array(documents_), Param::array(event_runs_),
+             Param::array(event_ids_), Param::array(types_), Param::array(data_)}};
   }
+
+ private:
+  using Column = std::vector<std::string>;
+
+  void add_run(const Step& first, const Step& last) {
+    runs_.push_back(last.run_id.str());
+    tokens_.push_back(last.token.str());
+    first_ids_.push_back(std::to_string(first.event.id));
+    last_ids_.push_back(std::to_string(last.event.id));
+    projects_.push_back(project_of(last));
+    documents_.push_back(last.document);
+  }
+  void add_event(const Step& step) {
+    event_runs_.push_back(step.run_id.str());
+    event_ids_.push_back(std::to_string(step.event.id));
+    types_.emplace_back(name_of(step.event.type));
+    data_.push_back(dump_json(step.event.data));
+  }
+
+  Column runs_, tokens_, first_ids_, last_ids_, projects_, documents_;
+  Column event_runs_, event_ids_, types_, data_;
+};
+
+/// What appends the steps and writes the documents; the first one's answer has a row for each run that was
+/// written. A step alone is cheaper without arrays.
+std::vector<pg::Call> append_calls(const StepBatch& batch) {
+  if (batch.size() != 1) return {StepColumns(batch).call()};
+  return {append_event(batch.at(0)), write_project(batch.at(0))};
 }
 
-/// Sends everything at once and looks at the answers afterwards. That is sound because each statement asks
-/// for the lease and the number by itself, and because of a regular run's steps those that are written now
-/// are the last ones, or none.
-Outcomes write_together(pg::Session& session, const StepBatch& batch) {
-  std::vector<pg::Call> calls;
-  std::vector<std::size_t> places;  // the step that calls[i] appends
-  std::vector<const Step*> ends;
-  ByProject newest;
+/// Returns the runs that were written. Everything is sent before any answer is looked at: that is sound
+/// because the statements that follow the first one ask for the lease and the number by themselves.
+std::set<std::string> write_together(pg::Session& session, const StepBatch& batch) {
+  std::vector<pg::Call> calls = append_calls(batch);
   for (const StepBatch::Places& run : batch.runs()) {
-    for (const std::size_t place : run) {
-      calls.push_back(append_event(batch.at(place)));
-      places.push_back(place);
-    }
-    const Step& last = batch.at(run.back());
-    newest.emplace(project_of(last), &last);
-    if (last.end) ends.push_back(&last);
+    if (batch.at(run.back()).end) calls.push_back(finish_run(batch.at(run.back())));
   }
-  for (const auto& [project, step] : newest) calls.push_back(write_project(*step));
-  for (const Step* step : ends) calls.push_back(finish_run(*step));
-
-  const auto answers = session.run_together(calls);
-  Outcomes outcomes(places.size(), WriteOutcome::kFenced);
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    if (!answers[i].empty()) outcomes[places[i]] = WriteOutcome::kWritten;
-  }
-  tell_refused_apart(session, batch, outcomes);
-  return outcomes;
+  const pg::Result written = session.run_together(calls).front();
+  std::set<std::string> runs;
+  for (int row = 0; row < written.size(); ++row) runs.insert(written.text(row, "run_id"));
+  return runs;
 }
 
 // Step by step
@@ -140,11 +152,15 @@ void write_project_if_taken(pg::Session& session, const Step& step) {
   }
 }
 
-Outcomes write_step_by_step(pg::Session& session, const StepBatch& batch) {
+/// Steps sorted by project, the order in which rows of projects are locked.
+using ByProject = std::multimap<std::string, const Step*>;
+
+/// Writes what `outcomes` does not call written yet, and says there what became of it.
+void write_step_by_step(pg::Session& session, const StepBatch& batch, Outcomes& outcomes) {
   pg::Transaction transaction(session);
-  Outcomes outcomes(batch.size(), WriteOutcome::kFenced);
   ByProject newest;
   for (const StepBatch::Places& run : batch.runs()) {
+    if (outcomes[run.front()] == WriteOutcome::kWritten) continue;
     if (const Step* step = append_run(session, batch, run, outcomes)) newest.emplace(project_of(*step), step);
   }
   for (const auto& [project, step] : newest) write_project_if_taken(session, *step);
@@ -152,7 +168,17 @@ Outcomes write_step_by_step(pg::Session& session, const StepBatch& batch) {
     if (step->end) session.run(finish_run(*step));
   }
   transaction.commit();
-  return outcomes;
+}
+
+/// Marks the steps of the runs that were written; true where that is all of them.
+bool mark_written(const std::set<std::string>& written, const StepBatch& batch, Outcomes& outcomes) {
+  std::size_t count = 0;
+  for (const StepBatch::Places& run : batch.runs()) {
+    if (!written.contains(batch.at(run.front()).run_id.str())) continue;
+    for (const std::size_t place : run) outcomes[place] = WriteOutcome::kWritten;
+    ++count;
+  }
+  return count == batch.runs().size();
 }
 
 }  // namespace
@@ -162,13 +188,20 @@ struct EventWriter::Impl {
 
   Outcomes write(std::span<const Step> steps) {
     const StepBatch batch(steps);
-    if (!batch.is_regular()) return write_step_by_step(sessions.get(), batch);
+    Outcomes outcomes(batch.size(), WriteOutcome::kFenced);
+    if (!try_together(batch, outcomes)) write_step_by_step(sessions.get(), batch, outcomes);
+    return outcomes;
+  }
+
+  /// True where everything is written.
+  bool try_together(const StepBatch& batch, Outcomes& outcomes) {
+    if (!batch.is_regular()) return false;
     try {
-      return write_together(sessions.get(), batch);
+      return mark_written(write_together(sessions.get(), batch), batch, outcomes);
     } catch (const Error& error) {
       // Some project's table may refuse a document: step by step finds out which. Else it fails as well.
       if (error.kind() != ErrorKind::kBug) throw;
-      return write_step_by_step(sessions.get(), batch);
+      return false;
     }
   }
 

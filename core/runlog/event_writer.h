@@ -18,17 +18,17 @@ enum class WriteOutcome {
 /// Commits steps: event, run row and project document together (P1), fenced by the lease token, ids without
 /// gap (P2). One session. Not thread-safe; make it after fork.
 ///
-/// The usual batch is one round trip. A batch with a document that the calling app's table refuses takes a
-/// second try, step by step.
+/// The usual batch is one round trip and one transaction. Runs that it refuses (fenced, or written before)
+/// and a batch with a document that the calling app's table refuses take a second one, step by step.
 class EventWriter {
  public:
   explicit EventWriter(Secret database_url);
   ~EventWriter();
 
-  /// Writes `steps` (in order; several runs may be mixed) in ONE transaction and returns one outcome each. Of
-  /// the steps of one run only the last one's document is written. A project that has a later run keeps its
-  /// document; only events are written then. A document that the projects table refuses is reported and left
-  /// out. Throws Error(kUnavailable) or Error(kInDoubt): call again with the same steps.
+  /// Writes `steps` (in order; several runs may be mixed; of one run all or none) and returns one outcome
+  /// each. Of the steps of one run only the last one's document is written. A project that has a later run
+  /// keeps its document; only events are written then. A document that the projects table refuses is reported
+  /// and left out. Throws Error(kUnavailable) or Error(kInDoubt): call again with the same steps.
   std::vector<WriteOutcome> write(std::span<const project::Step> steps);
 
  private:

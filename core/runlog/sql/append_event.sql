@@ -8,4 +8,4 @@ WITH fenced AS (
 )
 INSERT INTO generation_events (run_id, id, type, data)
 SELECT run_id, $3::bigint, $4, $5::json FROM fenced
-RETURNING id
+RETURNING run_id
