@@ -1,54 +1,95 @@
-// GET /status/<project_id>: the project's document as it is stored.
-//   who may call: whoever knows the project's id. Body: none. Side effects: none.
-//   200 the proj.v1 document with ETag; 304 where If-None-Match names it; 404 no such project or no document
-//   yet; 503 database away.
+// What is known of a project, and of a run, at this moment.
+//   GET /status/<project_id>   the project's document (proj.v1) as it is stored. 404 project_not_found: no
+//   such
+//     project, or no document yet.
+//   GET /runs/<run_id>         how a run is getting on: state, attempt, times, calls, tokens and cost of the
+//   attempts
+//     that have ended, the newest event's id, and why it ended in error. 400 not a UUID, 404 run_not_found.
+//   who may call: whoever knows the id. Body: none. Side effects: none.
+//   200 JSON with ETag; 304 where If-None-Match names it; 503 database away.
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/http/entity_tag.h"
 #include "core/http/problem.h"
 #include "core/process/handler_main.h"
 #include "core/process/serve.h"
 #include "core/runlog/project_documents.h"
+#include "core/runlog/run_descriptions.h"
 
 namespace {
 
+using gp::http::Request;
+using gp::http::Response;
+
 constexpr std::string_view kRequired[] = {"DATABASE_URL"};
-constexpr std::string_view kPrefix = "/status/";
+constexpr std::string_view kStatusPrefix = "/status/";
+constexpr std::string_view kRunPrefix = "/runs/";
 constexpr std::size_t kIdMaxBytes = 512;  ///< 128 characters of UTF-8
 
+struct App {
+  gp::runlog::ProjectDocuments documents;
+  gp::runlog::RunDescriptions runs;
+};
+
+std::string_view known_tags(const Request& request) { return request.header("if-none-match").value_or(""); }
+
 /// A single tag that the database can compare; of a list the text is read and compared here.
-std::string single_tag(std::string_view if_none_match) {
-  return if_none_match.find(',') == std::string_view::npos ? std::string(if_none_match) : std::string();
+std::string single_tag(const Request& request) {
+  const std::string_view tags = known_tags(request);
+  return tags.find(',') == std::string_view::npos ? std::string(tags) : std::string();
 }
 
-gp::http::Response handle(gp::runlog::ProjectDocuments& documents, const gp::http::Request& request) {
-  const std::string id =
-      request.path.starts_with(kPrefix) ? request.path.substr(kPrefix.size()) : std::string();
-  if (id.empty() || id.size() > kIdMaxBytes || id.find('/') != std::string::npos) {
-    return gp::http::to_response(gp::http::not_found(), request.request_id);
-  }
-  const std::string_view known = request.header("if-none-match").value_or("");
-  const auto document = documents.find(gp::ProjectId(id), single_tag(known));
-  if (!document) {
-    return gp::http::to_response(
-        {404, "project_not_found", "There is no such project, or it has no document yet."},
-        request.request_id);
-  }
-  const bool is_known = gp::http::none_match_names(known, document->etag);
-  gp::http::Response response{
-      is_known ? 304 : 200, {{"ETag", document->etag}, {"Cache-Control", "no-cache"}}, {}};
+/// The one path segment behind `prefix`, where there is just one.
+std::optional<std::string> id_behind(std::string_view prefix, const std::string& path) {
+  if (!path.starts_with(prefix)) return std::nullopt;
+  std::string id = path.substr(prefix.size());
+  if (id.empty() || id.size() > kIdMaxBytes || id.find('/') != std::string::npos) return std::nullopt;
+  return id;
+}
+
+Response answer(const gp::runlog::StoredDocument& document, const Request& request) {
+  const bool is_known = gp::http::none_match_names(known_tags(request), document.etag);
+  Response response{is_known ? 304 : 200, {{"ETag", document.etag}, {"Cache-Control", "no-cache"}}, {}};
   if (!is_known) {
     response.with("Content-Type", "application/json");
-    response.body = document->text;
+    response.body = document.text;
   }
   return response;
 }
 
+Response project_status(App& app, const std::string& id, const Request& request) {
+  const auto document = app.documents.find(gp::ProjectId(id), single_tag(request));
+  if (document) return answer(*document, request);
+  return gp::http::to_response(
+      {404, "project_not_found", "There is no such project, or it has no document yet."}, request.request_id);
+}
+
+Response run_status(App& app, const std::string& id, const Request& request) {
+  const auto run_id = gp::parse_run_id(id);
+  if (!run_id) {
+    return gp::http::to_response(
+        {400, "invalid_request", "run_id is not a UUID.", {{"run_id", "must be a UUID"}}},
+        request.request_id);
+  }
+  const auto description = app.runs.find(*run_id, single_tag(request));
+  if (description) return answer(*description, request);
+  return gp::http::to_response({404, "run_not_found", "There is no such run."}, request.request_id);
+}
+
+Response handle(App& app, const Request& request) {
+  if (const auto id = id_behind(kStatusPrefix, request.path)) return project_status(app, *id, request);
+  if (const auto id = id_behind(kRunPrefix, request.path)) return run_status(app, *id, request);
+  return gp::http::to_response(gp::http::not_found(), request.request_id);
+}
+
 int run_child(const gp::Config& config, const gp::process::Child& child) {
-  gp::runlog::ProjectDocuments documents(config.database_url);
+  App app{gp::runlog::ProjectDocuments(config.database_url),
+          gp::runlog::RunDescriptions(config.database_url)};
   return gp::process::serve(child, gp::process::serve_options(config, "GET, HEAD, OPTIONS"),
-                            [&](const gp::http::Request& request) { return handle(documents, request); });
+                            [&](const Request& request) { return handle(app, request); });
 }
 
 }  // namespace
@@ -56,7 +97,7 @@ int run_child(const gp::Config& config, const gp::process::Child& child) {
 int main(int argc, char** argv) {
   return gp::process::handler_main(argc, argv,
                                    {.name = "status",
-                                    .description = "Serves GET /status/<project_id>.",
+                                    .description = "Serves GET /status/<project_id> and GET /runs/<run_id>.",
                                     .required = kRequired,
                                     .processes = &gp::Config::status_processes,
                                     .drain = &gp::Config::drain_s,

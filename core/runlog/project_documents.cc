@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "core/base/error.h"
 #include "core/pg/session.h"
 #include "sql.h"
@@ -14,22 +12,15 @@ namespace {
 constexpr std::string_view kInvalidText = "22P02";  // an id that uuid or bigint cannot hold
 constexpr std::string_view kOutOfRange = "22003";
 
-std::string unquoted(const std::string& etag) {
-  return etag.size() >= 2 && etag.front() == '"' && etag.back() == '"' ? etag.substr(1, etag.size() - 2)
-                                                                       : std::string();
-}
-
 }  // namespace
 
 struct ProjectDocuments::Impl {
   explicit Impl(Secret url) : sessions(std::move(url), "generate-project status") {}
 
   std::optional<StoredDocument> find(const ProjectId& project_id, const std::string& known_etag) {
-    const auto found = sessions.get().run(sql::kFindDocument, {project_id.str(), unquoted(known_etag)});
+    const auto found = sessions.get().run(sql::kFindDocument, {project_id.str(), unquoted_tag(known_etag)});
     if (found.empty()) return std::nullopt;
-    StoredDocument document{fmt::format("\"{}\"", found.text(0, "tag")), {}};
-    if (!found.is_null(0, "text")) document.text = found.text(0, "text");
-    return document;
+    return read_document(found, 0);
   }
 
   pg::SessionHolder sessions;

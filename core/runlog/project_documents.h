@@ -6,16 +6,12 @@
 
 #include "core/base/ids.h"
 #include "core/base/secret.h"
+#include "core/runlog/stored_document.h"
 
 namespace gp::runlog {
 
-struct StoredDocument {
-  std::string etag;  ///< quoted strong entity tag: a hash of the text, made by PostgreSQL
-  std::string text;  ///< projects.spec_json exactly as stored; empty where the caller's etag still matches
-};
-
-/// Reads projects.spec_json. One session, made at first use and again after it broke. Not thread-safe; make
-/// after fork.
+/// Reads projects.spec_json, exactly as stored. One session, made at first use and again after it broke. Not
+/// thread-safe; make after fork.
 class ProjectDocuments {
  public:
   explicit ProjectDocuments(Secret database_url);

@@ -317,6 +317,48 @@ BOOST_AUTO_TEST_CASE(status_has_an_etag_and_304) {
   BOOST_TEST(stack().get("/status/http_etag", {{"If-None-Match", "\"other\""}}).status == 200);
 }
 
+BOOST_AUTO_TEST_CASE(a_run_tells_how_it_is_getting_on_and_nothing_about_its_owner) {
+  stack().set_rate("http_run", 300);
+  const std::string run_id = stack().start(start_body("http_run"));
+  {
+    support::EventStream stream(stack().port(), "/events/stream?run_id=" + run_id);
+    stream.next();
+    const Json running = stack().get("/runs/" + run_id).json();
+    BOOST_TEST(running.at("state") == "running");
+    BOOST_TEST(running.at("model") == "simulated-gpt-5-mini");
+    BOOST_TEST(running.at("finished_at").is_null());
+  }
+  stack().set_rate("http_run", 5000);
+  const auto events = stack().follow(run_id);
+  const Reply reply = stack().get("/runs/" + run_id);
+  BOOST_TEST(reply.status == 200);
+  BOOST_TEST(reply.header("content-type") == "application/json");
+  const Json run = reply.json();
+  BOOST_TEST(run.at("run_id") == run_id);
+  BOOST_TEST(run.at("project_id") == "http_run");
+  BOOST_TEST(run.at("state") == "complete");
+  BOOST_TEST(run.at("attempt") == 1);
+  BOOST_TEST(run.at("last_event_id") == events.back().id);
+  BOOST_TEST(run.at("llm_calls") == 1);
+  BOOST_TEST(run.at("tokens") == events.back().data.at("tokens"));
+  BOOST_TEST(run.at("error").is_null());
+  BOOST_TEST(run.at("finished_at").get<std::string>() >= run.at("started_at").get<std::string>());
+  for (const char* secret : {"huda@school.ae", "Fractions", "Negotiation", "chat_http_run"})
+    BOOST_TEST(reply.body.find(secret) == std::string::npos, secret);
+
+  const std::string tag = reply.header("etag");
+  for (const std::string& known : {tag, "W/" + tag, "\"x\", " + tag, std::string("*")}) {
+    const Reply same = stack().get("/runs/" + run_id, {{"If-None-Match", known}});
+    BOOST_TEST(same.status == 304, known);
+    BOOST_TEST(same.body.empty());
+  }
+  BOOST_TEST(send("HEAD", "/runs/" + run_id).status == 200);
+  check_problem(stack().get("/runs/7"), 400, "invalid_request");
+  check_problem(stack().get("/runs/"), 404, "not_found");
+  check_problem(stack().get("/runs/6f1c9d2e-7b1a-4c55-9a60-0d9f2f1f3f10"), 404, "run_not_found");
+  BOOST_TEST(send("DELETE", "/runs/" + run_id).header("allow") == "GET, HEAD, OPTIONS");
+}
+
 BOOST_AUTO_TEST_CASE(ids_of_any_script_are_found_again) {
   Json body = start_body("http_script");
   body["project_id"] = "مشروع 1/2?";
