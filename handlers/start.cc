@@ -1,12 +1,20 @@
-// POST /start: records a run; a worker generates it.
-//   who may call: anybody whom nginx and CORS_ALLOWED_ORIGINS let through. Body: JSON, at most
-//   BODY_LIMIT_BYTES. 202 {"run_id"}: started, or started again after an error. 200 {"run_id"}: already
-//   there; Idempotent-Request-Differs: true where this body is not the one it began with. Both with Location
-//   of its stream. 400 malformed JSON, 413 too large, 415 not JSON, 422 every fault at once, or
-//   blocked_content; 503 database away. Side effects: one row of generation_runs, one ring of the queue's
-//   doorbell. Idempotent by (project_id, chat_id).
+// The commands about runs: a worker carries them out.
+//   POST /start   records a run. Body: JSON, at most BODY_LIMIT_BYTES. 202 {"run_id"}: started, or started
+//   again
+//     after an error. 200 {"run_id"}: already there; Idempotent-Request-Differs: true where this body is not
+//     the one it began with. Both with Location of its stream. 400 malformed JSON, 413 too large, 415 not
+//     JSON, 422 every fault at once, or blocked_content. Idempotent by (project_id, chat_id). Side effects:
+//     one row of generation_runs, one ring of the queue's doorbell.
+//   POST /runs/<run_id>/cancel   stops a run, on whatever host it is. Body: none. 202 a worker is stopping
+//   it;
+//     200 it has ended, now or before (a complete run stays complete); both {"run_id", "state", "error_code",
+//     "detail"}. 400 not a UUID, 404 run_not_found. Idempotent. Side effects: the run ends with the event
+//     `error`, code cancelled.
+//   who may call: whom nginx and CORS_ALLOWED_ORIGINS let through; a run, whoever knows its id. 503 database
+//   away.
 
 #include <array>
+#include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -14,12 +22,14 @@
 #include <fmt/format.h>
 
 #include "core/base/json.h"
+#include "core/base/metrics.h"
 #include "core/base/report.h"
 #include "core/http/problem.h"
 #include "core/process/handler_main.h"
 #include "core/process/serve.h"
 #include "core/project/blocklist.h"
 #include "core/project/start_request.h"
+#include "core/runlog/run_canceller.h"
 #include "core/runlog/run_intake.h"
 
 namespace {
@@ -28,13 +38,21 @@ using gp::Fault;
 using gp::http::Problem;
 using gp::project::StartRequest;
 using Outcome = gp::runlog::StartOutcome;
+using gp::runlog::CancelOutcome;
 
 constexpr std::string_view kRequired[] = {"DATABASE_URL"};
+
+constexpr std::string_view kRunPrefix = "/runs/";
+constexpr std::string_view kCancelSuffix = "/cancel";
 
 struct App {
   gp::project::Blocklist blocklist;
   gp::runlog::RunIntake intake;
+  gp::runlog::RunCanceller canceller;
 };
+
+// Starting
+// ------------------------------------------------------------------------------------------------------------
 
 bool is_json(const gp::http::Request& request) {
   const std::string_view type = request.header("content-type").value_or("");
@@ -84,8 +102,7 @@ std::string_view name_of(Outcome::Kind kind) {
   return "already";
 }
 
-gp::http::Response handle(App& app, const gp::http::Request& request) {
-  if (request.path != "/start") return gp::http::to_response(gp::http::not_found(), request.request_id);
+gp::http::Response start(App& app, const gp::http::Request& request) {
   const auto parsed = parse(request, app.blocklist);
   if (const auto* problem = std::get_if<Problem>(&parsed))
     return gp::http::to_response(*problem, request.request_id);
@@ -101,8 +118,54 @@ gp::http::Response handle(App& app, const gp::http::Request& request) {
   return response;
 }
 
+// Cancelling
+// ------------------------------------------------------------------------------------------------------------
+
+/// The id in /runs/<run_id>/cancel; nothing where it is another path.
+std::optional<std::string> run_to_cancel(const std::string& path) {
+  const std::size_t around = kRunPrefix.size() + kCancelSuffix.size();
+  if (path.size() <= around || !path.starts_with(kRunPrefix) || !path.ends_with(kCancelSuffix))
+    return std::nullopt;
+  return path.substr(kRunPrefix.size(), path.size() - around);
+}
+
+std::string describe(const CancelOutcome& outcome) {
+  if (outcome.kind == CancelOutcome::Kind::kStopping) return "The run is being stopped.";
+  if (outcome.error_code == "cancelled") return "The run is cancelled.";
+  if (outcome.state == "complete") return "The run was complete before it could be cancelled.";
+  return "The run had ended in error before it could be cancelled.";
+}
+
+gp::http::Response cancel(App& app, const std::string& id, const gp::http::Request& request) {
+  const auto run_id = gp::parse_run_id(id);
+  if (!run_id) {
+    return gp::http::to_response(
+        {400, "invalid_request", "run_id is not a UUID.", {{"run_id", "must be a UUID"}}},
+        request.request_id);
+  }
+  const CancelOutcome outcome = app.canceller.cancel(*run_id);
+  if (outcome.kind == CancelOutcome::Kind::kUnknown)
+    return gp::http::to_response({404, "run_not_found", "There is no such run."}, request.request_id);
+  const bool is_stopping = outcome.kind == CancelOutcome::Kind::kStopping;
+  if (outcome.ended_now) gp::metrics::count(gp::metrics::Counter::kRunsCancelled);
+  gp::report::report(
+      gp::report::RunCancelRequested{request.request_id, run_id->str(), is_stopping ? "stopping" : "ended"});
+  const gp::Json code = outcome.error_code.empty() ? gp::Json(nullptr) : gp::Json(outcome.error_code);
+  return gp::http::json_response(is_stopping ? 202 : 200, gp::dump_json({{"run_id", run_id->str()},
+                                                                         {"state", outcome.state},
+                                                                         {"error_code", code},
+                                                                         {"detail", describe(outcome)}}));
+}
+
+gp::http::Response handle(App& app, const gp::http::Request& request) {
+  if (request.path == "/start") return start(app, request);
+  if (const auto id = run_to_cancel(request.path)) return cancel(app, *id, request);
+  return gp::http::to_response(gp::http::not_found(), request.request_id);
+}
+
 int run_child(const gp::Config& config, const gp::process::Child& child) {
-  App app{gp::project::Blocklist::load(config.blocklist_file), gp::runlog::RunIntake(config.database_url)};
+  App app{gp::project::Blocklist::load(config.blocklist_file), gp::runlog::RunIntake(config.database_url),
+          gp::runlog::RunCanceller(config.database_url, config.csv_base_url, config.lost_after_s)};
   return gp::process::serve(child, gp::process::serve_options(config, "POST, OPTIONS"),
                             [&](const gp::http::Request& request) { return handle(app, request); });
 }
@@ -112,7 +175,7 @@ int run_child(const gp::Config& config, const gp::process::Child& child) {
 int main(int argc, char** argv) {
   return gp::process::handler_main(argc, argv,
                                    {.name = "start",
-                                    .description = "Serves POST /start.",
+                                    .description = "Serves POST /start and POST /runs/<run_id>/cancel.",
                                     .required = kRequired,
                                     .processes = &gp::Config::start_processes,
                                     .drain = &gp::Config::drain_s,

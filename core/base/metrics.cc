@@ -56,6 +56,7 @@ constexpr std::array<Row<Counter>, kCounters> kCounterRows = {{
     {C::kRunsComplete, "runs_ended_total", R"(outcome="complete")",
      "Attempts of runs that ended, by outcome."},
     {C::kRunsFailed, "runs_ended_total", R"(outcome="error")", ""},
+    {C::kRunsCancelled, "runs_ended_total", R"(outcome="cancelled")", ""},
     {C::kLlmCalls, "llm_calls_total", "", "Calls of the LLM provider that ended, however they did."},
     {C::kStepsShipped, "steps_shipped_total", "", "Steps confirmed by PostgreSQL and taken off the outbox."},
 }};

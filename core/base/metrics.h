@@ -39,6 +39,7 @@ enum class Counter {
   kRunsTaken,
   kRunsComplete,
   kRunsFailed,
+  kRunsCancelled,
   kLlmCalls,
   kStepsShipped,
   kEnd,  ///< how many there are; so in the enums below

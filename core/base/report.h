@@ -116,6 +116,15 @@ struct RunStartRequested {
   Fields fields() const { return {{"request_id", request_id}, {"run_id", run_id}, {"outcome", outcome}}; }
 };
 
+struct RunCancelRequested {
+  static constexpr Level kLevel = Level::kInfo;
+  static constexpr std::string_view kName = "run_cancel_requested";
+  std::string request_id;
+  std::string run_id;
+  std::string outcome;  ///< "stopping", "ended"
+  Fields fields() const { return {{"request_id", request_id}, {"run_id", run_id}, {"outcome", outcome}}; }
+};
+
 // Dependencies
 // --------------------------------------------------------------------------------------------------------
 
@@ -200,6 +209,14 @@ struct RunEnded {
   Fields fields() const {
     return {{"run_id", run_id}, {"code", code}, {"took_ms", std::to_string(took.count())}};
   }
+};
+
+struct RunUnreadable {
+  static constexpr Level kLevel = Level::kError;
+  static constexpr std::string_view kName = "run_unreadable";
+  std::string run_id;
+  std::string message;  ///< what is wrong with what is stored of it
+  Fields fields() const { return {{"run_id", run_id}, {"message", message}}; }
 };
 
 struct LeaseLost {

@@ -76,10 +76,10 @@ milliseconds with_jitter(milliseconds time) {
 
 }  // namespace
 
-Generation::Generation(const Tools& tools, runlog::Claim claim, std::function<bool()> should_stop)
+Generation::Generation(const Tools& tools, runlog::Claim claim, Orders orders)
     : tools_(tools),
       claim_(std::move(claim)),
-      should_stop_(std::move(should_stop)),
+      orders_(std::move(orders)),
       log_(tools.config.csv_log_dir, claim_.lease.run_id),
       writer_(claim_, project::csv_url(tools.config.csv_base_url, claim_.lease.run_id), tools.submit),
       model_(tools.config.model_primary),
@@ -122,12 +122,18 @@ std::optional<Failure> Generation::attempt() {
                    "there is no such project, and the projects table does not let us add it", "project",
                    false};
   }
-  while (!standing().missing.empty()) {
+  auto failure = write_missing();
+  if (orders_.should_stop()) was_stopped_ = true;
+  if (orders_.is_cancelled()) return Failure{"cancelled", "the run was cancelled", "run", false};
+  return failure;
+}
+
+/// Calls the LLM until every section is written, something is final, or it is told to end.
+std::optional<Failure> Generation::write_missing() {
+  while (!standing().missing.empty() && !is_told_to_end()) {
     const Answer answer = call(next_assignment());
-    if (should_stop_()) was_stopped_ = true;
-    if (was_stopped_) return std::nullopt;
+    if (is_told_to_end()) break;
     if (auto failure = follow(judge(answer, standing()), answer.result)) return failure;
-    if (was_stopped_) return std::nullopt;
   }
   return std::nullopt;
 }
@@ -162,7 +168,7 @@ Answer Generation::call(const llm::Assignment& assignment) {
   std::string text;
   const SteadyTime begun = steady_now();
   {
-    llm::ChatCall chat(tools_.config, body, [this] { return should_stop_() || is_over_time(); });
+    llm::ChatCall chat(tools_.config, body, [this] { return is_told_to_end() || is_over_time(); });
     read_answer(chat, assignment, answer, text);
   }
   answer.made_progress = writer_.document().completed_sections().size() > sections_before ||
@@ -250,7 +256,7 @@ std::optional<Failure> Generation::wait_for_retry(const llm::CallResult& result,
   const milliseconds wait = result.retry_after.value_or(with_jitter(next_wait_));
   next_wait_ = std::min(next_wait_ * 2, kLongestRetryWait);
   if (steady_now() + wait >= started_ + tools_.config.run_timeout_s) return failure;
-  if (!pause(wait)) was_stopped_ = true;
+  pause(wait);
   return std::nullopt;
 }
 
@@ -316,7 +322,8 @@ void Generation::fail(const Failure& failure) {
   row.model = model_;
   row.decision_summary = fmt::format("{} at {}: {}", failure.code, failure.stage, end.error_message);
   log_.append(row, wall_now());
-  metrics::count(metrics::Counter::kRunsFailed);
+  metrics::count(failure.code == "cancelled" ? metrics::Counter::kRunsCancelled
+                                             : metrics::Counter::kRunsFailed);
   report::report(report::RunEnded{claim_.lease.run_id.str(), failure.code,
                                   std::chrono::duration_cast<milliseconds>(steady_now() - started_)});
   writer_.write(EventType::kError,
@@ -346,14 +353,11 @@ void Generation::add_usage(const llm::CallResult& result) {
 
 bool Generation::is_over_time() const { return steady_now() >= started_ + tools_.config.run_timeout_s; }
 
-/// Waits; false where it was told to stop meanwhile.
-bool Generation::pause(milliseconds time) const {
+/// Waits, until it is told to end at most.
+void Generation::pause(milliseconds time) const {
   const SteadyTime until = steady_now() + time;
-  while (steady_now() < until) {
-    if (should_stop_()) return false;
+  while (steady_now() < until && !is_told_to_end())
     std::this_thread::sleep_for(std::min(kStopCheck, std::chrono::ceil<milliseconds>(until - steady_now())));
-  }
-  return true;
 }
 
 }  // namespace gp::generation

@@ -29,24 +29,34 @@ struct Tools {
   StepWriter::Submit submit;
 };
 
+/// What a generation is told from outside. Asked often, from its thread.
+struct Orders {
+  std::function<bool()>
+      should_stop;  ///< the lease is lost, or the worker is being stopped: write nothing more
+  std::function<bool()> is_cancelled;  ///< somebody wants the run to end: stop the call and say so
+};
+
 /// One attempt of one run, from claim to terminal event, on a thread of its own. It reads top to bottom: it
 /// pulls the answer from the LLM and hands each finished part on; it never waits for PostgreSQL.
 ///
-/// Ends by writing run_completed or error, exactly one of them - or, once `should_stop` says so (the lease is
-/// lost, or the worker is being stopped), by writing nothing more.
+/// Ends by writing run_completed or error, exactly one of them - or, once it should stop, by writing nothing
+/// more. A run that is cancelled before its last event is written ends in error, code "cancelled"; the call
+/// of the LLM is cut within 150 ms.
 class Generation {
  public:
-  Generation(const Tools& tools, runlog::Claim claim, std::function<bool()> should_stop);
+  Generation(const Tools& tools, runlog::Claim claim, Orders orders);
 
   /// Never throws.
   void run() noexcept;
 
-  /// True where run() ended because of should_stop, without a terminal event.
+  /// True where run() ended because it should stop, without a terminal event.
   bool was_stopped() const noexcept { return was_stopped_; }
 
  private:
   void begin();
   std::optional<Failure> attempt();
+  std::optional<Failure> write_missing();
+  bool is_told_to_end() const { return orders_.should_stop() || orders_.is_cancelled(); }
   llm::Assignment next_assignment() const;
   Answer call(const llm::Assignment& assignment);
   void read_answer(llm::ChatCall& call, const llm::Assignment& assignment, Answer& answer, std::string& text);
@@ -59,11 +69,11 @@ class Generation {
   project::RunEnd run_end() const;
   void add_usage(const llm::CallResult& result);
   bool is_over_time() const;
-  bool pause(std::chrono::milliseconds time) const;
+  void pause(std::chrono::milliseconds time) const;
 
   const Tools& tools_;
   runlog::Claim claim_;
-  std::function<bool()> should_stop_;
+  Orders orders_;
   CsvLog log_;
   StepWriter writer_;
   std::string model_;

@@ -15,15 +15,19 @@ namespace gp::generation {
 /// for the database, so that the beat keeps renewing it. Thread-safe.
 class LeaseBook {
  public:
-  /// Raised once the lease is lost. Shared by the book, which raises it, and the generation's thread, which
-  /// watches it and may outlive the entry.
-  using LostFlag = std::shared_ptr<std::atomic<bool>>;
+  struct Flags {
+    std::atomic<bool> is_lost = false;       ///< the lease belongs to somebody else
+    std::atomic<bool> is_cancelled = false;  ///< somebody wants the run to end
+  };
+  /// Shared by the book, which raises the flags, and the generation's thread, which watches them and may
+  /// outlive the entry.
+  using SharedFlags = std::shared_ptr<Flags>;
 
-  LostFlag add(const runlog::Lease& lease) {
+  SharedFlags add(const runlog::Lease& lease) {
     const std::lock_guard lock(mutex_);
-    auto flag = std::make_shared<std::atomic<bool>>(false);
-    entries_[lease.run_id] = Entry{lease, flag};
-    return flag;
+    auto flags = std::make_shared<Flags>();
+    entries_[lease.run_id] = Entry{lease, flags};
+    return flags;
   }
 
   /// The run's lease belongs to somebody else now. `token` names the lost lease: a newer one of ours is not
@@ -32,9 +36,16 @@ class LeaseBook {
     const std::lock_guard lock(mutex_);
     const auto found = entries_.find(run_id);
     if (found == entries_.end() || found->second.lease.token != token) return false;
-    found->second.lost->store(true);
+    found->second.flags->is_lost = true;
     entries_.erase(found);
     return true;
+  }
+
+  /// The run is to be cancelled. Its lease stays ours, and in the book, until its end is committed.
+  void mark_cancelled(const RunId& run_id) {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(run_id);
+    if (found != entries_.end()) found->second.flags->is_cancelled = true;
   }
 
   /// The run's terminal step is committed, or the lease was given back.
@@ -54,7 +65,7 @@ class LeaseBook {
  private:
   struct Entry {
     runlog::Lease lease;
-    LostFlag lost;
+    SharedFlags flags;
   };
   mutable std::mutex mutex_;
   std::unordered_map<RunId, Entry> entries_;

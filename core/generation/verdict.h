@@ -10,7 +10,7 @@ namespace gp::generation {
 
 /// Why an attempt cannot go on; becomes the `error` event. Codes are those of the public contract:
 /// llm_unavailable, llm_rejected, llm_refused, llm_truncated, llm_parse, constraint, blocked_content,
-/// timeout, project_not_found, internal.
+/// timeout, cancelled, project_not_found, internal.
 struct Failure {
   std::string code;
   std::string message;

@@ -2,6 +2,7 @@
 
 #include "core/base/unique_fd.h"
 #include "core/generation/worker.h"
+#include "core/runlog/run_queue.h"
 
 namespace gp::generation {
 
@@ -12,20 +13,24 @@ class WakeUp {
   /// Borrows the descriptors of `slot`. Throws Error(kUnavailable) where there are none left.
   explicit WakeUp(const WorkerSlot& slot);
 
-  void ring() const;           ///< a generation has ended
-  void ring_siblings() const;  ///< the other workers of the pool should look at the queue
-  void clear() const;          ///< forgets the rings so far: call it before looking at what they are about
+  void ring() const;                               ///< a generation has ended
+  void pass_on(const runlog::Rings& rings) const;  ///< the other workers of the pool should hear it too
 
-  int any_fd() const { return any_.get(); }      ///< readable while there is a ring or the stop
-  int ended_fd() const { return ended_.get(); }  ///< readable while there is a ring of ring()
+  /// Forgets the rings so far and returns what was passed on to this worker: call it before looking at what
+  /// they are about.
+  runlog::Rings clear() const;
+
+  int any_fd() const { return any_.get(); }     ///< readable while there is a ring or the stop
+  int ring_fd() const { return rings_.get(); }  ///< readable while there is a ring
 
  private:
-  void watch(int fd) const;
+  static void watch(const UniqueFd& epoll, int fd);
   int own_wake_fd() const;
 
   WorkerSlot slot_;
   UniqueFd ended_;
-  UniqueFd any_;  ///< an epoll descriptor: RunQueue::wait takes one descriptor
+  UniqueFd rings_;  ///< epoll descriptors: RunQueue::wait takes one descriptor
+  UniqueFd any_;
 };
 
 }  // namespace gp::generation

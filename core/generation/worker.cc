@@ -44,7 +44,7 @@ bool is_listening(const WorkerSlot& slot) { return slot.slot == 0; }
 /// A generation and its thread.
 struct Running {
   runlog::Lease lease;
-  LeaseBook::LostFlag is_lost;
+  LeaseBook::SharedFlags flags;
   std::atomic<bool> has_ended = false;
   bool was_stopped = false;  ///< written by the thread before has_ended, read after
   std::jthread thread;
@@ -60,7 +60,8 @@ class Worker {
         outbox_(config.spool_path, slot.slot, config.spool_max_bytes),
         shipper_(config, outbox_, leases_),
         queue_(config.database_url, config.database_listen_url,
-               {fmt::format("{}/{}", outbox_.spool_id(), slot.slot), config.lease_s, is_listening(slot)}),
+               {fmt::format("{}/{}", outbox_.spool_id(), slot.slot), config.lease_s, is_listening(slot),
+                config.csv_base_url}),
         wake_up_(slot),
         backoff_(kFirstRetry, kLongestRetry) {}
 
@@ -89,6 +90,7 @@ class Worker {
   void turn() {
     reap();
     beat_if_due();
+    look_for_cancels();
     const int free = static_cast<int>(config_.worker_concurrency) - static_cast<int>(running_.size());
     if (free > 0) {
       for (runlog::Claim& claim : queue_.claim(free)) start(std::move(claim));
@@ -97,9 +99,22 @@ class Worker {
     wait_for_ring(std::clamp(until_beat, milliseconds(0), kPoll), wake_up_.any_fd());
   }
 
-  /// The others of the pool hear the doorbell through the listening one, whether it has room itself or not.
+  /// The others of the pool hear the doorbells through the listening one, whether it has room itself or not.
   void wait_for_ring(milliseconds timeout, int wake_fd) {
-    if (queue_.wait(timeout, wake_fd)) wake_up_.ring_siblings();
+    const runlog::Rings rings = queue_.wait(timeout, wake_fd);
+    are_cancels_due_ = are_cancels_due_ || rings.cancels;
+    wake_up_.pass_on(rings);
+  }
+
+  void look_for_cancels() {
+    if (!are_cancels_due_) return;
+    const auto held = leases_.held();
+    if (!held.empty()) cancel(queue_.find_cancelled(held));
+    are_cancels_due_ = false;
+  }
+
+  void cancel(const std::vector<RunId>& runs) {
+    for (const RunId& run_id : runs) leases_.mark_cancelled(run_id);
   }
 
   /// Runs `work`; where the database is away it reports that, waits a little (still woken by a stop), and
@@ -124,7 +139,9 @@ class Worker {
     if (steady_now() < next_beat_) return;
     const auto held = leases_.held();
     if (!held.empty()) {
-      for (const RunId& run_id : queue_.renew(held)) lose(run_id, held);
+      const runlog::Renewal renewal = queue_.renew(held);
+      for (const RunId& run_id : renewal.lost) lose(run_id, held);
+      cancel(renewal.cancelled);
     }
     next_beat_ = steady_now() + config_.lease_beat_s;
   }
@@ -140,17 +157,20 @@ class Worker {
     report::report(report::RunTaken{claim.lease.run_id.str(), claim.attempt, claim.taken_over});
     Running& running = running_.emplace_back();
     running.lease = claim.lease;
-    running.is_lost = leases_.add(claim.lease);
+    running.flags = leases_.add(claim.lease);
     running.thread = std::jthread(
         [this, &running, taken = std::move(claim)]() mutable { generate(running, std::move(taken)); });
   }
 
   void generate(Running& running, runlog::Claim claim) {
-    const auto should_stop = [this, &running] { return running.is_lost->load() || is_abandoning_.load(); };
+    Orders orders{
+        .should_stop = [this, &running] { return running.flags->is_lost || is_abandoning_; },
+        .is_cancelled = [&running] { return running.flags->is_cancelled.load(); },
+    };
     const Tools tools{config_, blocklist_, prices_, provider_,
                       [this](const project::Step& step) { shipper_.submit(step); }};
     try {
-      Generation generation(tools, std::move(claim), should_stop);
+      Generation generation(tools, std::move(claim), std::move(orders));
       generation.run();
       running.was_stopped = generation.was_stopped();
     } catch (const std::exception&
@@ -164,7 +184,7 @@ class Worker {
 
   /// Joins the threads of generations that have ended.
   void reap() {
-    wake_up_.clear();
+    are_cancels_due_ = wake_up_.clear().cancels || are_cancels_due_;
     running_.remove_if([this](const Running& running) {
       const bool has_ended = running.has_ended.load();
       if (has_ended && running.was_stopped)
@@ -177,8 +197,11 @@ class Worker {
     const SteadyTime deadline = steady_now() + config_.worker_drain_s;
     while (!running_.empty() && steady_now() < deadline) {
       wait_while_draining(std::min<milliseconds>(kPoll, config_.lease_beat_s / 2));
-      with_database([this] { beat_if_due(); });
       reap();
+      with_database([this] {
+        beat_if_due();
+        look_for_cancels();
+      });
     }
     stop_the_rest();
 
@@ -187,12 +210,12 @@ class Worker {
     for (const runlog::Lease& lease : leases_.held()) give_back(lease);
   }
 
-  /// A drain may take minutes: the others go on hearing the doorbell through this one.
+  /// A drain may take minutes: the others go on hearing the doorbells through this one.
   void wait_while_draining(milliseconds timeout) {
     try {
-      wait_for_ring(timeout, wake_up_.ended_fd());
+      wait_for_ring(timeout, wake_up_.ring_fd());
     } catch (const Error&) {
-      pollfd entry{wake_up_.ended_fd(), POLLIN, 0};
+      pollfd entry{wake_up_.ring_fd(), POLLIN, 0};
       ::poll(&entry, 1, static_cast<int>(timeout.count()));
     }
   }
@@ -224,6 +247,7 @@ class Worker {
   WakeUp wake_up_;
   Backoff backoff_;
   bool is_away_ = false;
+  bool are_cancels_due_ = false;  ///< one of the runs held may have been cancelled
   SteadyTime next_beat_ = steady_now();
   std::atomic<bool> is_abandoning_ = false;
   std::list<Running> running_;  ///< last: its threads use everything above

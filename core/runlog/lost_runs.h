@@ -10,8 +10,9 @@
 namespace gp::runlog {
 
 /// Ends runs that have lost their worker and that no other worker has taken over: the event `error` with code
-/// "worker_lost" (retryable: POST /start goes on with the finished sections). Whoever follows a run may call
-/// it, so that a stream never stays open on a dead run (P6) even where no worker is left at all.
+/// "worker_lost" (retryable: POST /start goes on with the finished sections), or "cancelled" where that was
+/// asked for. Whoever follows a run may call it, so that a stream never stays open on a dead run (P6) even
+/// where no worker is left at all.
 ///
 /// The run is taken over first, under a new lease token: of several callers, and of a worker that comes back
 /// at this moment, one wins. Where this process dies between taking and ending, the new lease expires and the

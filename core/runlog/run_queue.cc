@@ -1,54 +1,73 @@
 #include "core/runlog/run_queue.h"
 
 #include <algorithm>
-#include <array>
+#include <optional>
 #include <utility>
 
 #include <poll.h>
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
-#include "core/base/json.h"
+#include "core/base/metrics.h"
+#include "core/base/report.h"
 #include "core/pg/session.h"
-#include "core/project/document.h"
 #include "core/runlog/channels.h"
+#include "core/runlog/project_row.h"
+#include "core/runlog/run_ending.h"
 #include "core/runlog/stored_run.h"
 #include "sql.h"
 
 namespace gp::runlog {
 namespace {
 
-/// Errors of INSERT INTO projects that say "this table does not let us": not null, foreign key, check, unique
-/// violation, no privilege, the id does not fit the column's type.
-constexpr std::array<std::string_view, 7> kTableRefuses = {"23502", "23503", "23514", "23505",
-                                                           "42501", "22P02", "22003"};
-
-bool table_refuses(const Error& error) {
-  return std::ranges::find(kTableRefuses, error.code()) != kTableRefuses.end();
+bool is_away(const Error& error) {
+  return error.kind() == ErrorKind::kUnavailable || error.kind() == ErrorKind::kInDoubt;
 }
 
-/// Is there a row for this claim's project, or may we make one?
-bool ensure_project(pg::Session& session, const Claim& claim) {
-  try {
-    const std::string id = claim.request.project_id.str();
-    if (!session.run(sql::kFindProject, {id}).empty()) return true;
-    const project::Document document(claim.lease.run_id, claim.request, "");
-    session.run(sql::kInsertProject, {id, dump_json(document.json())});
-    return true;
-  } catch (const Error& error) {
-    if (!table_refuses(error)) throw;
-    // Unique violation: somebody else inserted it meanwhile.
-    return error.code() == "23505";
+/// Leases as the two parallel arrays that the statements take.
+struct LeaseArrays {
+  explicit LeaseArrays(std::span<const Lease> held) {
+    std::vector<std::string> run_ids;
+    std::vector<std::string> lease_tokens;
+    for (const Lease& lease : held) {
+      run_ids.push_back(lease.run_id.str());
+      lease_tokens.push_back(lease.token.str());
+    }
+    runs = pg::Param::array(run_ids);
+    tokens = pg::Param::array(lease_tokens);
   }
+  pg::Param runs = std::nullopt;
+  pg::Param tokens = std::nullopt;
+};
+
+/// The claim of a row that was taken; throws what the row's content, or the project's table, is wrong with.
+Claim read_claim(pg::Session& session, const pg::Result& rows, int row, const TakenRun& run) {
+  Claim claim;
+  claim.lease = {run.run_id, run.token};
+  claim.attempt = static_cast<int>(rows.number(row, "attempt"));
+  claim.request = restore_request(run);
+  claim.taken_over = rows.flag(row, "taken_over");
+  claim.events = read_events(session, run.run_id);
+  claim.project_writable = ensure_project(session, run.run_id, claim.request);
+  return claim;
+}
+
+/// The rows in the order in which the runs were started: an UPDATE returns them in any.
+std::vector<int> oldest_first(const pg::Result& rows) {
+  std::vector<int> order;
+  for (int row = 0; row < rows.size(); ++row) order.push_back(row);
+  std::ranges::sort(order, {}, [&](int row) { return rows.number(row, "start_order"); });
+  return order;
 }
 
 }  // namespace
 
 struct RunQueue::Impl {
-  Impl(Secret url, Secret listen_url, QueueOptions given)
-      : sessions(std::move(url), "generate-project worker"),
+  Impl(const Secret& url, Secret listen_url, QueueOptions given)
+      : sessions(url, "generate-project worker"),
         listeners(std::move(listen_url), "generate-project worker listen"),
-        options(std::move(given)) {}
+        options(std::move(given)),
+        ender(url, options.csv_base_url) {}
 
   /// Runs `work` with the session, which is dropped where it fails: the next call connects again.
   template <class Work>
@@ -62,15 +81,50 @@ struct RunQueue::Impl {
     }
   }
 
+  /// Takes up to `most` and adds those that are to be generated to `claims`. Returns how many it took.
+  int take(pg::Session& session, int most, std::vector<Claim>& claims) {
+    const auto rows = session.run(
+        sql::kClaimRuns, {most, options.owner, options.lease.count(), steady_now() >= takeover_from});
+    for (const int row : oldest_first(rows)) {
+      const TakenRun run = read_taken_run(rows, row);
+      if (rows.flag(row, "is_cancelled")) {
+        end(session, run, cancelled());
+      } else if (auto claim = try_claim(session, rows, row, run)) {
+        claims.push_back(std::move(*claim));
+      }
+    }
+    return rows.size();
+  }
+
+  /// One run that cannot be read must not keep the others from being generated: it ends alone.
+  std::optional<Claim> try_claim(pg::Session& session, const pg::Result& rows, int row, const TakenRun& run) {
+    try {
+      return read_claim(session, rows, row, run);
+    } catch (const Error& error) {
+      if (is_away(error)) throw;
+      report::report(report::RunUnreadable{run.run_id.str(), error.what()});
+      end(session, run, unreadable());
+      return std::nullopt;
+    }
+  }
+
+  void end(pg::Session& session, const TakenRun& run, const RunEnding& ending) {
+    if (!ender.end(session, run, ending)) return;
+    const bool is_wanted = ending.code == cancelled().code;
+    metrics::count(is_wanted ? metrics::Counter::kRunsCancelled : metrics::Counter::kRunsFailed);
+    report::report(report::RunEnded{run.run_id.str(), ending.code, std::chrono::milliseconds(0)});
+  }
+
   pg::SessionHolder sessions;
   pg::SessionHolder listeners;
   QueueOptions options;
+  RunEnder ender;
   bool was_connected = false;
   SteadyTime takeover_from{};  ///< after an outage the owners of expired leases get one lease's time to renew
 };
 
 RunQueue::RunQueue(Secret database_url, Secret listen_url, QueueOptions options)
-    : impl_(std::make_unique<Impl>(std::move(database_url), std::move(listen_url), std::move(options))) {}
+    : impl_(std::make_unique<Impl>(database_url, std::move(listen_url), std::move(options))) {}
 RunQueue::~RunQueue() = default;
 RunQueue::RunQueue(RunQueue&&) noexcept = default;
 
@@ -80,43 +134,38 @@ void RunQueue::release_former_self() {
 
 std::vector<Claim> RunQueue::claim(int most) {
   return impl_->with_session([&](pg::Session& session) {
-    const auto rows = session.run(sql::kClaimRuns, {most, impl_->options.owner, impl_->options.lease.count(),
-                                                    steady_now() >= impl_->takeover_from});
-    std::vector<std::pair<std::int64_t, Claim>> claims;
-    for (int row = 0; row < rows.size(); ++row) {
-      Claim claim;
-      claim.lease = {RunId(rows.text(row, "run_id")), LeaseToken(rows.text(row, "lease_token"))};
-      claim.attempt = static_cast<int>(rows.number(row, "attempt"));
-      claim.request = restore_request(rows, row);
-      claim.taken_over = rows.flag(row, "taken_over");
-      claims.emplace_back(rows.number(row, "start_order"), std::move(claim));
+    std::vector<Claim> claims;
+    while (static_cast<int>(claims.size()) < most) {
+      const int wanted = most - static_cast<int>(claims.size());
+      if (impl_->take(session, wanted, claims) < wanted) break;
     }
-    std::ranges::sort(claims, {}, [](const auto& entry) { return entry.first; });
-    std::vector<Claim> ordered;
-    for (auto& [order, claim] : claims) {
-      claim.events = read_events(session, claim.lease.run_id);
-      claim.project_writable = ensure_project(session, claim);
-      ordered.push_back(std::move(claim));
-    }
-    return ordered;
+    return claims;
   });
 }
 
-std::vector<RunId> RunQueue::renew(std::span<const Lease> held) {
-  std::vector<std::string> runs;
-  std::vector<std::string> tokens;
-  for (const Lease& lease : held) {
-    runs.push_back(lease.run_id.str());
-    tokens.push_back(lease.token.str());
-  }
+Renewal RunQueue::renew(std::span<const Lease> held) {
+  const LeaseArrays leases(held);
   const auto renewed = impl_->with_session([&](pg::Session& session) {
-    return session.run(sql::kRenewLeases,
-                       {pg::Param::array(runs), pg::Param::array(tokens), impl_->options.lease.count()});
+    return session.run(sql::kRenewLeases, {leases.runs, leases.tokens, impl_->options.lease.count()});
   });
-  std::vector<RunId> lost;
-  for (const Lease& lease : held) lost.push_back(lease.run_id);
-  for (int row = 0; row < renewed.size(); ++row) std::erase(lost, RunId(renewed.text(row, "run_id")));
-  return lost;
+  Renewal renewal;
+  for (const Lease& lease : held) renewal.lost.push_back(lease.run_id);
+  for (int row = 0; row < renewed.size(); ++row) {
+    const RunId run_id(renewed.text(row, "run_id"));
+    std::erase(renewal.lost, run_id);
+    if (renewed.flag(row, "is_cancelled")) renewal.cancelled.push_back(run_id);
+  }
+  return renewal;
+}
+
+std::vector<RunId> RunQueue::find_cancelled(std::span<const Lease> held) {
+  const LeaseArrays leases(held);
+  const auto found = impl_->with_session([&](pg::Session& session) {
+    return session.run(sql::kFindCancelled, {leases.runs, leases.tokens});
+  });
+  std::vector<RunId> cancelled;
+  for (int row = 0; row < found.size(); ++row) cancelled.emplace_back(found.text(row, "run_id"));
+  return cancelled;
 }
 
 void RunQueue::give_back(const Lease& lease) {
@@ -126,16 +175,24 @@ void RunQueue::give_back(const Lease& lease) {
   });
 }
 
-bool RunQueue::wait(std::chrono::milliseconds timeout, int wake_fd) {
+Rings RunQueue::wait(std::chrono::milliseconds timeout, int wake_fd) {
   if (!impl_->options.listens) {
     pollfd entry{wake_fd, POLLIN, 0};
     ::poll(&entry, 1, static_cast<int>(timeout.count()));
-    return false;
+    return {};
   }
   try {
-    const bool is_new = impl_->listeners.ensure();
-    if (is_new) impl_->listeners.get().listen(kQueueChannel);
-    return is_new || !impl_->listeners.get().wait(timeout, wake_fd).empty();
+    if (impl_->listeners.ensure()) {
+      impl_->listeners.get().listen(kQueueChannel);
+      impl_->listeners.get().listen(kCancelsChannel);
+      return {.queue = true, .cancels = true};
+    }
+    Rings rings;
+    for (const pg::Notification& ring : impl_->listeners.get().wait(timeout, wake_fd)) {
+      rings.queue = rings.queue || ring.channel == kQueueChannel;
+      rings.cancels = rings.cancels || ring.channel == kCancelsChannel;
+    }
+    return rings;
   } catch (const Error&) {
     impl_->listeners.drop();
     throw;

@@ -37,11 +37,25 @@ struct QueueOptions {
       owner;  ///< who holds the leases: "<spool id>/<slot>", the same again after a crash of the same slot
   std::chrono::seconds lease{30};
   bool listens =
-      true;  ///< false: somebody else hears the doorbell and makes the `wake_fd` of wait() readable
+      true;  ///< false: somebody else hears the doorbells and makes the `wake_fd` of wait() readable
+  std::string csv_base_url = {};  ///< as in the settings, for the documents of runs that are ended here
+};
+
+/// What the doorbells said.
+struct Rings {
+  bool queue = false;    ///< a run may wait
+  bool cancels = false;  ///< a run that somebody holds may be cancelled: ask find_cancelled()
+};
+
+/// What a renewal found.
+struct Renewal {
+  std::vector<RunId> lost;       ///< no longer ours
+  std::vector<RunId> cancelled;  ///< ours, renewed, and to be cancelled
 };
 
 /// The queue of runs (FOR UPDATE SKIP LOCKED over generation_runs) as one worker process sees it. One session
-/// for statements, and one LISTEN session on the channel "generation_queue" where it listens. Not
+/// for statements, one LISTEN session on the channels "generation_queue" and "generation_cancels" where it
+/// listens, and one for ending runs, made when it is needed. Not
 /// thread-safe; make it after fork. Every function throws Error(kUnavailable) where PostgreSQL is away; the
 /// next call connects again.
 class RunQueue {
@@ -57,20 +71,24 @@ class RunQueue {
   /// Takes up to `most` runs, oldest first: queued ones, and running ones whose lease has expired (but not
   /// for one lease's time after the connection was lost: their owners could not renew either). Each claimed
   /// run's project row is made sure of here (inserted where the table lets us), so that no generation waits
-  /// for it.
+  /// for it. A run among them that is to be cancelled, or that cannot be read back, is ended here and not
+  /// returned; another one is taken in its place.
   std::vector<Claim> claim(int most);
 
-  /// Renews all of `held` in one statement and returns those that are no longer ours.
-  std::vector<RunId> renew(std::span<const Lease> held);
+  /// Renews all of `held` in one statement.
+  Renewal renew(std::span<const Lease> held);
+
+  /// Which of `held` are to be cancelled.
+  std::vector<RunId> find_cancelled(std::span<const Lease> held);
 
   /// Puts a run back into the queue (state queued, no lease) without using up its attempt. Nothing happens
   /// where the lease is lost.
   void give_back(const Lease& lease);
 
-  /// Waits until the doorbell rings, `wake_fd` (it is not read) becomes readable, or `timeout` has passed.
-  /// True where it rang, or may have unheard because it listens only from now on. Connects to nothing where
+  /// Waits until a doorbell rings, `wake_fd` (it is not read) becomes readable, or `timeout` has passed.
+  /// Returns what rang, or may have unheard because it listens only from now on. Connects to nothing where
   /// it does not listen.
-  bool wait(std::chrono::milliseconds timeout, int wake_fd);
+  Rings wait(std::chrono::milliseconds timeout, int wake_fd);
 
  private:
   struct Impl;

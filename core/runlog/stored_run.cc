@@ -8,9 +8,17 @@
 
 namespace gp::runlog {
 
-project::StartRequest restore_request(const pg::Result& rows, int row) {
-  return project::restore_start_request(parse_json(rows.text(row, "request")),
-                                        Secret(rows.text(row, "owner_email")));
+TakenRun read_taken_run(const pg::Result& rows, int row) {
+  return {RunId(rows.text(row, "run_id")),
+          LeaseToken(rows.text(row, "lease_token")),
+          ProjectId(rows.text(row, "project_id")),
+          rows.number(row, "next_event_id"),
+          rows.text(row, "request"),
+          Secret(rows.text(row, "owner_email"))};
+}
+
+project::StartRequest restore_request(const TakenRun& run) {
+  return project::restore_start_request(parse_json(run.request), run.owner_email);
 }
 
 std::vector<project::Event> read_events(pg::Session& session, const RunId& run_id) {

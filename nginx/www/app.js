@@ -35,6 +35,19 @@ function showFaults(faults) {
   $('faults').replaceChildren(...faults.map(({ field, problem }) => element('li', field ? `${field}: ${problem}` : problem)));
 }
 
+// Stopping is a wish of its own: closing the page never cancels a run. The end itself comes as an event.
+$('cancel').addEventListener('click', async () => {
+  $('cancel').disabled = true;
+  try {
+    const response = await fetch(`/runs/${encodeURIComponent(location.hash.slice(1))}/cancel`, { method: 'POST' });
+    $('connection').textContent = (await response.json()).detail;
+  } catch {
+    $('connection').textContent = 'The service cannot be reached: the run goes on.';
+  } finally {
+    $('cancel').disabled = false;
+  }
+});
+
 // Following ---------------------------------------------------------------------------------------------------------
 
 function follow(runId) {
@@ -88,7 +101,9 @@ function mark(sectionId, state) {
   if (item) item.dataset.state = state;
 }
 
+// Without an outcome the run goes on, and may be stopped.
 function setOutcome(state, text) {
+  $('cancel').hidden = Boolean(text);
   $('outcome').dataset.state = state;
   $('outcome').textContent = text;
 }

@@ -190,6 +190,7 @@ BOOST_AUTO_TEST_CASE(other_methods_are_refused_with_allow) {
        {std::tuple{"GET", "/start", "POST, OPTIONS"}, std::tuple{"DELETE", "/status/p", "GET, HEAD, OPTIONS"},
         std::tuple{"POST", "/events/stream", "GET, HEAD, OPTIONS"},
         std::tuple{"PUT", "/health", "GET, HEAD, OPTIONS"},
+        std::tuple{"GET", "/runs/6f1c9d2e-7b1a-4c55-9a60-0d9f2f1f3f10/cancel", "POST, OPTIONS"},
         std::tuple{"POST", "/metrics", "GET, HEAD, OPTIONS"}}) {
     const Reply reply = send(method, target);
     check_problem(reply, 405, "method_not_allowed");

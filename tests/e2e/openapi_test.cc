@@ -114,6 +114,7 @@ std::vector<Exchange> good_exchanges() {
       exchange("/status/{project_id}", "GET", "/status/described", {}, {{"If-None-Match", tag}}),
       exchange("/runs/{run_id}", "GET", "/runs/" + run_id),
       exchange("/runs/{run_id}", "GET", "/runs/" + run_id, {}, {{"If-None-Match", run_tag}}),
+      exchange("/runs/{run_id}/cancel", "POST", "/runs/" + run_id + "/cancel"),
       exchange("/health", "GET", "/health"),
       exchange("/metrics", "GET", "/metrics"),
       exchange("/openapi.json", "GET", "/openapi.json"),
@@ -142,6 +143,8 @@ std::vector<Exchange> refused_exchanges() {
       exchange("/status/{project_id}", "GET", "/status/nobody"),
       exchange("/runs/{run_id}", "GET", "/runs/7"),
       exchange("/runs/{run_id}", "GET", fmt::format("/runs/{}", kNobody)),
+      exchange("/runs/{run_id}/cancel", "POST", "/runs/7/cancel"),
+      exchange("/runs/{run_id}/cancel", "POST", fmt::format("/runs/{}/cancel", kNobody)),
   };
 }
 

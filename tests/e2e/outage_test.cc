@@ -89,6 +89,9 @@ BOOST_AUTO_TEST_CASE(a_database_that_goes_away_in_the_middle_costs_nothing) {
   BOOST_TEST(!refused.header("retry-after").empty());
   BOOST_TEST(refused.json().at("code") == "database_unavailable");
   BOOST_TEST(stack().get("/status/database_away").status == 503);
+  const auto not_cancelled = stack().cancel(run_id);
+  BOOST_TEST(not_cancelled.status == 503);
+  BOOST_TEST(!not_cancelled.header("retry-after").empty());
   BOOST_TEST(stack().get("/health").status == 200);
   BOOST_TEST(stream.wait_for_text("unavailable", seconds(20)), stream.raw());
   support::run("sleep 3");  // the LLM ends meanwhile
@@ -123,6 +126,40 @@ BOOST_AUTO_TEST_CASE(a_worker_that_is_killed_has_a_successor_that_keeps_its_sect
   const Json inputs =
       gp::parse_json(calls[1].at("body").at("messages").at(1).at("content").get<std::string>());
   BOOST_TEST(inputs.at("wanted").size() < 3u);
+}
+
+BOOST_AUTO_TEST_CASE(a_cancel_whose_ring_is_lost_is_found_at_the_next_beat) {
+  const Json body = start_body("ring_lost");
+  stack().set_rate("ring_lost", 100);
+  const std::string run_id = stack().start(body);
+  EventStream stream(stack().port(), stream_of(run_id));
+  std::vector<support::StreamEvent> events = {*stream.next()};
+  support::run_or_throw(fmt::format(
+      "psql -q '{}' -c \"UPDATE generation_runs SET cancel_attempt = attempt WHERE run_id = '{}'\"",
+      stack().database_url(), run_id));
+  for (auto& event : stream.rest()) events.push_back(std::move(event));
+  e2e::check_consistent(body, run_id, events);
+  BOOST_TEST(events.back().data.value("code", "") == "cancelled");
+}
+
+BOOST_AUTO_TEST_CASE(a_run_that_is_cancelled_while_its_worker_is_dead_is_ended_by_the_successor) {
+  const Json body = start_body("cancelled_dead");
+  stack().set_rate("cancelled_dead", 300);
+  const std::string run_id = stack().start(body);
+  {
+    EventStream stream(stack().port(), stream_of(run_id));
+    while (stream.next()->name != "section_completed") continue;
+  }
+  // Stopped, so that nobody hears the ring; then dead, so that a successor takes the run over.
+  for (const int pid : children_of("worker")) ::kill(pid, SIGSTOP);
+  BOOST_TEST(stack().cancel(run_id).status == 202);
+  BOOST_TEST(stack().get("/runs/" + run_id).json().at("is_being_cancelled") == true);
+  kill_children("worker");
+  const auto events = follow_over_breaks(run_id);
+  e2e::check_consistent(body, run_id, events);
+  BOOST_TEST(events.back().data.value("code", "") == "cancelled");
+  BOOST_TEST(stack().calls("cancelled_dead").size() == 1u);  // nothing was asked again
+  BOOST_TEST(stack().cancel(run_id).status == 200);
 }
 
 BOOST_AUTO_TEST_CASE(a_run_without_any_worker_ends_in_error_and_goes_on_when_it_is_started_again) {

@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(a_lease_that_is_renewed_is_kept_and_one_that_expires_is_tak
   RunQueue owner = queue("host/0");
   RunQueue other = queue("host/1");
   const Lease lease = owner.claim(1).front().lease;
-  BOOST_TEST(owner.renew(std::span(&lease, 1)).empty());
+  BOOST_TEST(owner.renew(std::span(&lease, 1)).lost.empty());
   BOOST_TEST(other.claim(1).empty());
   expire();
   const auto taken = other.claim(1);
@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(a_lease_that_is_renewed_is_kept_and_one_that_expires_is_tak
   BOOST_TEST(taken.front().taken_over);
   BOOST_TEST(taken.front().attempt == 1);
   BOOST_TEST(taken.front().lease.token.str() != lease.token.str());
-  BOOST_TEST(owner.renew(std::span(&lease, 1)).size() == 1u);  // lost
+  BOOST_TEST(owner.renew(std::span(&lease, 1)).lost.size() == 1u);  // lost
 }
 
 BOOST_AUTO_TEST_CASE(after_an_outage_owners_get_a_lease_of_grace) {
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(after_an_outage_owners_get_a_lease_of_grace) {
   BOOST_CHECK_THROW(other.claim(1), gp::Error);
   BOOST_TEST(other.claim(1).empty());  // connected again, but the owner could not renew either
   BOOST_CHECK_THROW(owner.renew(std::span(&lease, 1)), gp::Error);
-  BOOST_TEST(owner.renew(std::span(&lease, 1)).empty());
+  BOOST_TEST(owner.renew(std::span(&lease, 1)).lost.empty());
   expire();
   std::this_thread::sleep_for(milliseconds(2200));
   BOOST_TEST(other.claim(1).size() == 1u);
@@ -145,10 +145,10 @@ BOOST_AUTO_TEST_CASE(a_new_run_rings_the_waiting_worker) {
 
 BOOST_AUTO_TEST_CASE(the_first_wait_says_that_a_ring_may_have_been_missed) {
   RunQueue worker = queue("host/0");
-  BOOST_TEST(worker.wait(seconds(20), -1));
-  BOOST_TEST(!worker.wait(milliseconds(0), -1));
+  BOOST_TEST(worker.wait(seconds(20), -1).queue);
+  BOOST_TEST(!worker.wait(milliseconds(0), -1).queue);
   start("p");
-  BOOST_TEST(worker.wait(seconds(20), -1));
+  BOOST_TEST(worker.wait(seconds(20), -1).queue);
 }
 
 BOOST_AUTO_TEST_CASE(of_the_workers_of_a_pool_one_holds_a_listening_session) {
@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(of_the_workers_of_a_pool_one_holds_a_listening_session) {
                    "application_name = 'generate-project worker listen'") == "1");
   ::eventfd_write(ring.get(), 1);
   const auto begun = gp::steady_now();
-  BOOST_TEST(!pool.back().wait(seconds(20), ring.get()));  // woken by the descriptor
+  BOOST_TEST(!pool.back().wait(seconds(20), ring.get()).queue);  // woken by the descriptor
   BOOST_TEST((gp::steady_now() - begun < seconds(10)));
 }
 

@@ -61,6 +61,10 @@ Reply Stack::post_start(const gp::Json& body, const Headers& headers) const {
   return request(port_, "POST", "/start", gp::dump_json(body), all);
 }
 
+Reply Stack::cancel(const std::string& run_id) const {
+  return request(port_, "POST", "/runs/" + run_id + "/cancel");
+}
+
 std::string Stack::start(const gp::Json& body) const {
   const Reply reply = post_start(body);
   if (reply.status != 202)

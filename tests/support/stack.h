@@ -27,6 +27,8 @@ class Stack {
   Reply get(const std::string& target, const Headers& headers = {}) const;
   Reply post_start(const gp::Json& body, const Headers& headers = {}) const;
 
+  Reply cancel(const std::string& run_id) const;
+
   /// Starts a run and returns its id.
   std::string start(const gp::Json& body) const;
   /// Every event of the run, to its end.

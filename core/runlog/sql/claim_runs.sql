@@ -13,4 +13,5 @@ SET state = 'running', takes = r.takes + 1, started_at = now(), lease_owner = $2
     lease_expires_at = now() + make_interval(secs => $3::double precision)
 FROM waiting w
 WHERE r.run_id = w.run_id
-RETURNING r.run_id, r.project_id, r.request, r.owner_email, r.attempt, r.lease_token, w.taken_over, r.start_order
+RETURNING r.run_id, r.project_id, r.request, r.owner_email, r.attempt, r.lease_token, r.next_event_id, w.taken_over, r.start_order,
+          coalesce(r.cancel_attempt = r.attempt, false) AS is_cancelled

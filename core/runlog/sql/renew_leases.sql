@@ -1,4 +1,4 @@
--- Renews the leases given as two arrays of one length, and returns the runs that are still ours. The rows are locked by run_id, as
+-- Renews the leases given as two arrays of one length, and returns the runs that are still ours and whether they are to be cancelled. The rows are locked by run_id, as
 -- everywhere, so that this and a writer of several of these runs do not wait for each other. $1 run ids, $2 tokens, $3 seconds.
 WITH held AS (
   SELECT r.run_id
@@ -11,4 +11,4 @@ UPDATE generation_runs r
 SET lease_expires_at = now() + make_interval(secs => $3::double precision)
 FROM held
 WHERE r.run_id = held.run_id
-RETURNING r.run_id
+RETURNING r.run_id, coalesce(r.cancel_attempt = r.attempt, false) AS is_cancelled

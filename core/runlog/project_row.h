@@ -1,0 +1,14 @@
+#pragma once
+
+#include "core/base/ids.h"
+#include "core/pg/session.h"
+#include "core/project/start_request.h"
+
+namespace gp::runlog {
+
+/// Is there a row for the run's project, or may we make one? It is inserted, with the document before any
+/// event, where the table lets us. Throws Error where the table fails in any other way than by refusing the
+/// row.
+bool ensure_project(pg::Session& session, const RunId& run_id, const project::StartRequest& request);
+
+}  // namespace gp::runlog

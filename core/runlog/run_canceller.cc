@@ -1,0 +1,71 @@
+#include "core/runlog/run_canceller.h"
+
+#include <array>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/pg/session.h"
+#include "core/runlog/channels.h"
+#include "core/runlog/run_ending.h"
+#include "core/runlog/stored_run.h"
+#include "sql.h"
+
+namespace gp::runlog {
+namespace {
+
+constexpr int kLeaseSeconds = 10;  ///< for the statements that end the run
+constexpr const char* kOwner = "canceller";
+
+using Kind = CancelOutcome::Kind;
+
+}  // namespace
+
+struct RunCanceller::Impl {
+  Impl(const Secret& url, std::string csv_base_url, std::chrono::seconds lost)
+      : sessions(url, "generate-project cancel"), ender(url, std::move(csv_base_url)), lost_after(lost) {}
+
+  /// The note stays whatever happens next: if this process dies after it, a worker ends the run.
+  CancelOutcome cancel(const RunId& run_id) {
+    pg::Session& session = sessions.get();
+    const std::array<pg::Call, 3> calls = {
+        {{sql::kMarkCancelled, {run_id.str()}},
+         {sql::kTakeCancelledRun, {run_id.str(), kOwner, lost_after.count(), kLeaseSeconds}},
+         {sql::kFindRunState, {run_id.str()}}}};
+    const auto answers = session.run_together(calls);
+    const pg::Result& taken = answers[1];
+    const pg::Result& found = answers[2];
+    if (found.empty()) return {};
+    if (!taken.empty() && ender.end(session, read_taken_run(taken, 0), cancelled()))
+      return {Kind::kEnded, "error", cancelled().code, true};
+    const std::string state = found.text(0, "state");
+    if (state == "running") {
+      session.run(sql::kRing, {kCancelsChannel, ""});
+      return {Kind::kStopping, state, {}, false};
+    }
+    return {Kind::kEnded, state, found.is_null(0, "error_code") ? "" : found.text(0, "error_code"), false};
+  }
+
+  pg::SessionHolder sessions;
+  RunEnder ender;
+  std::chrono::seconds lost_after;
+};
+
+RunCanceller::RunCanceller(Secret database_url, std::string csv_base_url, std::chrono::seconds lost_after)
+    : impl_(std::make_unique<Impl>(database_url, std::move(csv_base_url), lost_after)) {}
+RunCanceller::~RunCanceller() = default;
+
+CancelOutcome RunCanceller::cancel(const RunId& run_id) {
+  for (bool is_second = false;; is_second = true) {
+    try {
+      return impl_->cancel(run_id);
+    } catch (const Error& error) {
+      // A session that idled through a restart of the database is found broken only now: once more. It may be
+      // repeated: every statement asks for the state that it changes.
+      impl_->sessions.drop();
+      const bool is_away = error.kind() == ErrorKind::kUnavailable || error.kind() == ErrorKind::kInDoubt;
+      if (!is_away || is_second) throw;
+    }
+  }
+}
+
+}  // namespace gp::runlog

@@ -1,0 +1,92 @@
+#include "core/runlog/run_ending.h"
+
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/json.h"
+#include "core/project/document.h"
+#include "core/project/step.h"
+#include "core/runlog/channels.h"
+#include "core/runlog/project_row.h"
+#include "sql.h"
+
+namespace gp::runlog {
+namespace {
+
+project::Event ending_event(const TakenRun& run, const RunEnding& ending) {
+  const Json members = {
+      {"code", ending.code}, {"message", ending.message}, {"stage", "run"}, {"retryable", ending.retryable}};
+  return {run.next_event_id, project::EventType::kError,
+          project::event_data(run.run_id, run.project_id, format_rfc3339(wall_now()), members)};
+}
+
+/// The document after `last`, for which the project has a row where the table lets us; nothing where request
+/// or events cannot be read back.
+std::optional<std::string> fold(pg::Session& session, const TakenRun& run, const project::Event& last,
+                                const std::string& csv_base_url) {
+  try {
+    const auto request = restore_request(run);
+    project::Document document(run.run_id, request, project::csv_url(csv_base_url, run.run_id));
+    for (const project::Event& event : read_events(session, run.run_id)) document.apply(event);
+    document.apply(last);
+    ensure_project(session, run.run_id, request);
+    return dump_json(document.json());
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kUnavailable || error.kind() == ErrorKind::kInDoubt) throw;
+    return std::nullopt;
+  }
+}
+
+project::RunEnd run_end(const RunEnding& ending) {
+  return {.complete = false,
+          .error_code = ending.code,
+          .error_message = ending.message,
+          .usage = {0, 0, 0},
+          .cost_usd = 0.0,
+          .llm_calls = 0};
+}
+
+/// A lost ring costs a reader its slow timer.
+void ring_readers(pg::Session& session, const RunId& run_id) {
+  try {
+    session.run(sql::kRing, {kEventsChannel, run_id.str()});
+  } catch (const Error&) {
+    // The session is broken; its owner finds out at the next statement.
+  }
+}
+
+}  // namespace
+
+RunEnding worker_lost() {
+  return {"worker_lost", "the worker is gone and no other one has taken the run over", true};
+}
+
+RunEnding cancelled() { return {"cancelled", "the run was cancelled", false}; }
+
+RunEnding unreadable() { return {"internal", "what is stored of the run cannot be read back", false}; }
+
+RunEnder::RunEnder(Secret database_url, std::string csv_base_url)
+    : writer_(std::move(database_url)), csv_base_url_(std::move(csv_base_url)) {}
+
+bool RunEnder::end(pg::Session& session, const TakenRun& run, const RunEnding& ending) {
+  if (!write_end(session, run, ending)) return false;
+  ring_readers(session, run.run_id);
+  return true;
+}
+
+bool RunEnder::write_end(pg::Session& session, const TakenRun& run, const RunEnding& ending) {
+  const project::Event event = ending_event(run, ending);
+  if (auto document = fold(session, run, event, csv_base_url_)) {
+    const project::Step step{run.run_id, run.token, event, std::move(*document), run_end(ending)};
+    return writer_.write(std::span(&step, 1)).front() != WriteOutcome::kFenced;
+  }
+  return !session
+              .run(sql::kEndRunWithoutDocument, {run.run_id.str(), run.token.str(), event.id,
+                                                 dump_json(event.data), ending.code, ending.message})
+              .empty();
+}
+
+}  // namespace gp::runlog
