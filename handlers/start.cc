@@ -14,6 +14,7 @@
 //   away.
 
 #include <array>
+#include <chrono>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -98,8 +99,22 @@ std::string_view name_of(Outcome::Kind kind) {
       return "restarted";
     case Outcome::Kind::kAlready:
       return "already";
+    case Outcome::Kind::kQueueFull:
+      return "queue_full";
   }
   return "already";
+}
+
+/// A full queue holds minutes of work; who is told so comes back often enough to get a place soon, and not so
+/// often that asking is work of its own.
+constexpr std::chrono::seconds kQueueRetry{15};
+
+gp::http::Response refuse_for_now(const gp::http::Request& request) {
+  gp::metrics::count(gp::metrics::Counter::kStartsRefused);
+  Problem problem{429, "queue_full",
+                  "As many runs wait as this service takes; the same request may be sent again."};
+  problem.retry_after = kQueueRetry;
+  return gp::http::to_response(problem, request.request_id);
 }
 
 gp::http::Response start(App& app, const gp::http::Request& request) {
@@ -111,6 +126,7 @@ gp::http::Response start(App& app, const gp::http::Request& request) {
   const std::string& run_id = outcome.run_id.str();
   gp::report::report(
       gp::report::RunStartRequested{request.request_id, run_id, std::string(name_of(outcome.kind))});
+  if (outcome.kind == Outcome::Kind::kQueueFull) return refuse_for_now(request);
   auto response = gp::http::json_response(outcome.kind == Outcome::Kind::kAlready ? 200 : 202,
                                           gp::dump_json({{"run_id", run_id}}));
   response.with("Location", "/events/stream?run_id=" + run_id);
@@ -164,7 +180,8 @@ gp::http::Response handle(App& app, const gp::http::Request& request) {
 }
 
 int run_child(const gp::Config& config, const gp::process::Child& child) {
-  App app{gp::project::Blocklist::load(config.blocklist_file), gp::runlog::RunIntake(config.database_url),
+  App app{gp::project::Blocklist::load(config.blocklist_file),
+          gp::runlog::RunIntake(config.database_url, config.queue_max_runs),
           gp::runlog::RunCanceller(config.database_url, config.csv_base_url, config.lost_after_s)};
   return gp::process::serve(child, gp::process::serve_options(config, "POST, OPTIONS"),
                             [&](const gp::http::Request& request) { return handle(app, request); });

@@ -69,6 +69,11 @@ struct Config {
   std::int64_t events_processes = 0;
   std::int64_t worker_processes = 0;
   std::int64_t worker_concurrency = 0;
+  std::int64_t queue_max_runs = 0;
+  std::int64_t runs_max_per_owner = 0;
+  std::int64_t runs_max_per_project = 0;
+  std::int64_t run_max_takes = 0;
+  Seconds run_takeover_wait_s{};
   std::int64_t max_requests = 0;
   Seconds drain_s{};
   Seconds worker_drain_s{};

@@ -57,6 +57,10 @@ constexpr std::array<Row<Counter>, kCounters> kCounterRows = {{
      "Attempts of runs that ended, by outcome."},
     {C::kRunsFailed, "runs_ended_total", R"(outcome="error")", ""},
     {C::kRunsCancelled, "runs_ended_total", R"(outcome="cancelled")", ""},
+    {C::kRunsGivenUp, "runs_given_up_total", "",
+     "Attempts of runs given up because their workers died too often."},
+    {C::kStartsRefused, "starts_refused_total", "",
+     "Requests to start a run refused because the queue was full."},
     {C::kLlmCalls, "llm_calls_total", "", "Calls of the LLM provider that ended, however they did."},
     {C::kStepsShipped, "steps_shipped_total", "", "Steps confirmed by PostgreSQL and taken off the outbox."},
 }};

@@ -40,6 +40,8 @@ enum class Counter {
   kRunsComplete,
   kRunsFailed,
   kRunsCancelled,
+  kRunsGivenUp,    ///< also among the failed: their workers died too often
+  kStartsRefused,  ///< the queue was full
   kLlmCalls,
   kStepsShipped,
   kEnd,  ///< how many there are; so in the enums below

@@ -112,7 +112,7 @@ struct RunStartRequested {
   static constexpr std::string_view kName = "run_start_requested";
   std::string request_id;
   std::string run_id;
-  std::string outcome;  ///< "started", "restarted", "already"
+  std::string outcome;  ///< "started", "restarted", "already", "queue_full"
   Fields fields() const { return {{"request_id", request_id}, {"run_id", run_id}, {"outcome", outcome}}; }
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_set>
+#include <utility>
 
 #include "core/base/backoff.h"
 #include "core/base/metrics.h"
@@ -17,9 +18,10 @@ constexpr std::chrono::milliseconds kLongestRetry{5000};
 
 }  // namespace
 
-Shipper::Shipper(const Config& config, spool::Outbox& outbox, LeaseBook& leases)
+Shipper::Shipper(const Config& config, spool::Outbox& outbox, LeaseBook& leases, std::function<void()> on_end)
     : outbox_(outbox),
       leases_(leases),
+      on_end_(std::move(on_end)),
       writer_(config.database_url),
       doorbell_(config.database_url),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
@@ -120,7 +122,9 @@ void Shipper::settle(const Batch& batch, const std::vector<runlog::WriteOutcome>
     }
     ++shipped;
     rung.insert(step.run_id);
-    if (step.end) leases_.remove(step.run_id);
+    if (!step.end) continue;
+    leases_.remove(step.run_id);
+    on_end_();
   }
   doorbell_.ring(std::vector<RunId>(rung.begin(), rung.end()));
   metrics::count(metrics::Counter::kStepsShipped, shipped);

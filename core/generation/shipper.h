@@ -3,6 +3,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <stop_token>
 #include <thread>
@@ -27,8 +28,9 @@ namespace gp::generation {
 /// process.
 class Shipper {
  public:
-  /// Both must outlive the shipper. Makes sessions and the thread, so: after fork.
-  Shipper(const Config& config, spool::Outbox& outbox, LeaseBook& leases);
+  /// The references must outlive the shipper. `on_end` is called, from the thread, when the end of a run is
+  /// committed. Makes sessions and the thread, so: after fork.
+  Shipper(const Config& config, spool::Outbox& outbox, LeaseBook& leases, std::function<void()> on_end);
   ~Shipper();  ///< stops the thread after the batch at hand; what is left stays in the outbox
 
   /// Makes the step durable on this host and hands it to the thread. Any thread. Steps of one run: one thread
@@ -54,6 +56,7 @@ class Shipper {
 
   spool::Outbox& outbox_;
   LeaseBook& leases_;
+  std::function<void()> on_end_;
   runlog::EventWriter writer_;
   runlog::Doorbell doorbell_;
 

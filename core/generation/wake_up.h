@@ -6,8 +6,9 @@
 
 namespace gp::generation {
 
-/// What a worker process waits for beside the database: the end of one of its generations, a ring that the
-/// listening worker of the pool passes on, and its stop. Only ring() may be called from any thread.
+/// What a worker process waits for beside the database: the end of one of its generations (of its thread,
+/// then of its run in PostgreSQL, after which its owner's next run may begin), a ring that the listening
+/// worker of the pool passes on, and its stop. Only ring() may be called from any thread.
 class WakeUp {
  public:
   /// Borrows the descriptors of `slot`. Throws Error(kUnavailable) where there are none left.

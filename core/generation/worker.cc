@@ -41,6 +41,17 @@ bool is_readable(int fd) {
 /// One worker of a pool listens, for all: every session that listens slows every NOTIFY down.
 bool is_listening(const WorkerSlot& slot) { return slot.slot == 0; }
 
+runlog::QueueOptions queue_options(const Config& config, std::string owner, bool listens) {
+  return {.owner = std::move(owner),
+          .lease = config.lease_s,
+          .listens = listens,
+          .csv_base_url = config.csv_base_url,
+          .most_per_owner = static_cast<int>(config.runs_max_per_owner),
+          .most_per_project = static_cast<int>(config.runs_max_per_project),
+          .most_takes = static_cast<int>(config.run_max_takes),
+          .takeover_wait = config.run_takeover_wait_s};
+}
+
 /// A generation and its thread.
 struct Running {
   runlog::Lease lease;
@@ -58,11 +69,11 @@ class Worker {
         blocklist_(project::Blocklist::load(config.blocklist_file)),
         prices_(llm::PriceTable::load(config.prices_file)),
         outbox_(config.spool_path, slot.slot, config.spool_max_bytes),
-        shipper_(config, outbox_, leases_),
-        queue_(config.database_url, config.database_listen_url,
-               {fmt::format("{}/{}", outbox_.spool_id(), slot.slot), config.lease_s, is_listening(slot),
-                config.csv_base_url}),
         wake_up_(slot),
+        shipper_(config, outbox_, leases_, [this] { wake_up_.ring(); }),
+        queue_(
+            config.database_url, config.database_listen_url,
+            queue_options(config, fmt::format("{}/{}", outbox_.spool_id(), slot.slot), is_listening(slot))),
         backoff_(kFirstRetry, kLongestRetry) {}
 
   int run() {
@@ -242,9 +253,9 @@ class Worker {
   ProviderMemory provider_;
   LeaseBook leases_;
   spool::Outbox outbox_;
+  WakeUp wake_up_;
   Shipper shipper_;
   runlog::RunQueue queue_;
-  WakeUp wake_up_;
   Backoff backoff_;
   bool is_away_ = false;
   bool are_cancels_due_ = false;  ///< one of the runs held may have been cancelled

@@ -5,9 +5,6 @@
 namespace gp::http {
 namespace {
 
-constexpr const char* kRetryAfterS =
-    "2";  ///< long enough for a failover to begin, short enough for a person to wait
-
 bool is_worth_retrying(int status) { return status == 429 || status == 503; }
 
 }  // namespace
@@ -27,7 +24,8 @@ Response to_response(const Problem& problem, std::string_view request_id) {
   Response response{problem.status,
                     {{"Content-Type", "application/problem+json"}, {"Cache-Control", "no-store"}},
                     dump_json(body)};
-  if (is_worth_retrying(problem.status)) response.with("Retry-After", kRetryAfterS);
+  if (is_worth_retrying(problem.status))
+    response.with("Retry-After", std::to_string(problem.retry_after.count()));
   return response;
 }
 

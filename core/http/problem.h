@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,8 @@ struct Problem {
                                    ///< "database_unavailable" ...
   std::string detail;              ///< a sentence for people
   std::vector<Fault> faults = {};  ///< becomes errors: [{field, problem}]
+  std::chrono::seconds retry_after{2};  ///< of a 429 or 503: long enough for a failover to begin, short
+                                        ///< enough for a person to wait
 };
 
 /// application/problem+json with type, title, status, detail, instance ("urn:request:<X-Request-ID>"), code,

@@ -37,7 +37,9 @@ constexpr bool is_terminal(EventType type) {
 ///   section_completed  section_id, name, index, total, section   (proj.v1's section)
 ///   run_completed      sections (count), duration_ms, tokens {prompt, completion}, cost_est (number or
 ///                      null), validator
-///   error              code, message, stage, retryable
+///   error              code, message, stage, retryable (a program may start the run again by itself; a
+///   person
+///                      always may)
 struct Event {
   std::int64_t id = 0;
   EventType type = EventType::kRunStarted;

@@ -66,6 +66,10 @@ RunEnding worker_lost() {
 
 RunEnding cancelled() { return {"cancelled", "the run was cancelled", false}; }
 
+RunEnding worker_crashed() {
+  return {"worker_crashed", "the run's workers died again and again; it is given up", false};
+}
+
 RunEnding unreadable() { return {"internal", "what is stored of the run cannot be read back", false}; }
 
 RunEnder::RunEnder(Secret database_url, std::string csv_base_url)

@@ -16,9 +16,10 @@ struct RunEnding {
   bool retryable = false;  ///< may a program by itself start the run again? A person always may.
 };
 
-RunEnding worker_lost();  ///< the worker is gone, and nobody has taken the run over
-RunEnding cancelled();    ///< somebody asked for it
-RunEnding unreadable();   ///< what is stored of the run cannot be read back
+RunEnding worker_lost();     ///< the worker is gone, and nobody has taken the run over
+RunEnding cancelled();       ///< somebody asked for it
+RunEnding worker_crashed();  ///< its workers died again and again
+RunEnding unreadable();      ///< what is stored of the run cannot be read back
 
 /// Ends runs that no generation ends: the `error` event after what the run has, numbered and fenced like any
 /// other, with the document that follows from it. Where what is stored of the run cannot be read back, the

@@ -15,10 +15,12 @@ constexpr int kMaxRounds = 5;  ///< each round loses only to another caller that
 
 using Kind = StartOutcome::Kind;
 
+const StartOutcome kFull{Kind::kQueueFull, {}, false};
+
 }  // namespace
 
 struct RunIntake::Impl {
-  explicit Impl(Secret url) : sessions(std::move(url), "generate-project start") {}
+  Impl(Secret url, std::int64_t most) : sessions(std::move(url), "generate-project start"), queue_max(most) {}
 
   /// The three statements of a round are one transaction each: whichever of several callers inserts or
   /// restarts the run, the unique constraint and the row's state decide.
@@ -28,13 +30,16 @@ struct RunIntake::Impl {
     if (found.empty()) {
       const auto inserted =
           session.run(sql::kInsertRun, {make_uuid(), request.project_id.str(), request.chat_id.str(), stored,
-                                        request.owner_email.reveal()});
-      if (inserted.empty()) return std::nullopt;  // somebody else was first: look again
+                                        request.owner_email.reveal(), queue_max});
+      if (!inserted.flag(0, "is_free")) return kFull;
+      if (inserted.is_null(0, "run_id")) return std::nullopt;  // somebody else was first: look again
       return StartOutcome{Kind::kStarted, RunId(inserted.text(0, "run_id")), false};
     }
     StartOutcome outcome{Kind::kAlready, RunId(found.text(0, "run_id")), found.flag(0, "request_differs")};
     if (found.text(0, "state") != "error") return outcome;
-    if (session.run(sql::kRestartRun, {outcome.run_id.str()}).empty()) return std::nullopt;
+    const auto restarted = session.run(sql::kRestartRun, {outcome.run_id.str(), queue_max});
+    if (!restarted.flag(0, "is_free")) return kFull;
+    if (restarted.is_null(0, "run_id")) return std::nullopt;
     outcome.kind = Kind::kRestarted;
     return outcome;
   }
@@ -48,9 +53,11 @@ struct RunIntake::Impl {
   }
 
   pg::SessionHolder sessions;
+  std::int64_t queue_max;
 };
 
-RunIntake::RunIntake(Secret database_url) : impl_(std::make_unique<Impl>(std::move(database_url))) {}
+RunIntake::RunIntake(Secret database_url, std::int64_t queue_max)
+    : impl_(std::make_unique<Impl>(std::move(database_url), queue_max)) {}
 RunIntake::~RunIntake() = default;
 
 StartOutcome RunIntake::start(const project::StartRequest& request) {
@@ -59,7 +66,7 @@ StartOutcome RunIntake::start(const project::StartRequest& request) {
   for (int round = 0; round < kMaxRounds; ++round) {
     try {
       if (auto outcome = impl_->try_once(request, stored)) {
-        if (outcome->kind != Kind::kAlready) impl_->ring_queue();
+        if (outcome->kind == Kind::kStarted || outcome->kind == Kind::kRestarted) impl_->ring_queue();
         return *outcome;
       }
     } catch (const Error& error) {

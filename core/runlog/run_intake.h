@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "core/base/ids.h"
@@ -15,9 +16,10 @@ struct StartOutcome {
     kRestarted,  ///< the pair's run had ended in error; its next attempt is queued, with the request it began
                  ///< with
     kAlready,    ///< it is queued, running or complete; nothing was changed
+    kQueueFull,  ///< as many runs wait as may; nothing was changed
   };
   Kind kind = Kind::kStarted;
-  RunId run_id;
+  RunId run_id;                  ///< empty where the queue is full
   bool request_differs = false;  ///< the pair's first request was another one; it stays in force
 };
 
@@ -25,7 +27,9 @@ struct StartOutcome {
 /// first use and again after it broke. Not thread-safe; make it after fork.
 class RunIntake {
  public:
-  explicit RunIntake(Secret database_url);
+  /// A run is recorded only while fewer than `queue_max` wait (0: however many). Callers that ask at the same
+  /// moment may each find the last place: the queue grows beyond it by their number at most.
+  explicit RunIntake(Secret database_url, std::int64_t queue_max = 0);
   ~RunIntake();
 
   /// Records the run and rings the queue's doorbell. Throws Error(kUnavailable) where PostgreSQL is away.

@@ -1,6 +1,8 @@
 #include "core/runlog/run_queue.h"
 
 #include <algorithm>
+#include <array>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -81,19 +83,49 @@ struct RunQueue::Impl {
     }
   }
 
-  /// Takes up to `most` and adds those that are to be generated to `claims`. Returns how many it took.
-  int take(pg::Session& session, int most, std::vector<Claim>& claims) {
-    const auto rows = session.run(
-        sql::kClaimRuns, {most, options.owner, options.lease.count(), steady_now() >= takeover_from});
-    for (const int row : oldest_first(rows)) {
-      const TakenRun run = read_taken_run(rows, row);
-      if (rows.flag(row, "is_cancelled")) {
-        end(session, run, cancelled());
-      } else if (auto claim = try_claim(session, rows, row, run)) {
-        claims.push_back(std::move(*claim));
-      }
+  std::vector<Claim> claim(pg::Session& session, int most) {
+    std::vector<Claim> claims;
+    while (static_cast<int>(claims.size()) < most) {
+      const auto rows = take(session, most - static_cast<int>(claims.size()));
+      for (const int row : oldest_first(rows)) add_claim(session, rows, row, claims);
+      if (rows.empty() || !rows.flag(0, "is_more_waiting")) break;
     }
-    return rows.size();
+    return claims;
+  }
+
+  /// The oldest that may begin; where none of the oldest may, those behind them.
+  pg::Result take(pg::Session& session, int most) const {
+    const std::int64_t lease = options.lease.count();
+    const std::int64_t wait = options.takeover_wait.count();
+    const int per_owner = limit(options.most_per_owner);
+    const int per_project = limit(options.most_per_project);
+    auto rows = run_in_turn(session, {sql::kClaimRuns,
+                                      {most, options.owner, lease, steady_now() >= takeover_from, per_owner,
+                                       per_project, options.most_takes, wait}});
+    if (!rows.empty() || !has_limits()) return rows;
+    return run_in_turn(session,
+                       {sql::kClaimBehind, {most, options.owner, lease, wait, per_owner, per_project}});
+  }
+
+  /// With limits no other worker may count at the same time.
+  pg::Result run_in_turn(pg::Session& session, const pg::Call& call) const {
+    if (!has_limits()) return session.run(call);
+    const std::array<pg::Call, 2> calls = {{{sql::kLockQueue, {}}, call}};
+    return session.run_together(calls).back();
+  }
+
+  bool has_limits() const { return options.most_per_owner > 0 || options.most_per_project > 0; }
+  static int limit(int most) { return most > 0 ? most : std::numeric_limits<int>::max(); }
+
+  /// Adds the run that was taken to `claims`, or ends it.
+  void add_claim(pg::Session& session, const pg::Result& rows, int row, std::vector<Claim>& claims) {
+    const TakenRun run = read_taken_run(rows, row);
+    if (rows.flag(row, "is_cancelled")) return end(session, run, cancelled());
+    if (rows.flag(row, "is_used_up")) {
+      metrics::count(metrics::Counter::kRunsGivenUp);
+      return end(session, run, worker_crashed());
+    }
+    if (auto claim = try_claim(session, rows, row, run)) claims.push_back(std::move(*claim));
   }
 
   /// One run that cannot be read must not keep the others from being generated: it ends alone.
@@ -133,14 +165,7 @@ void RunQueue::release_former_self() {
 }
 
 std::vector<Claim> RunQueue::claim(int most) {
-  return impl_->with_session([&](pg::Session& session) {
-    std::vector<Claim> claims;
-    while (static_cast<int>(claims.size()) < most) {
-      const int wanted = most - static_cast<int>(claims.size());
-      if (impl_->take(session, wanted, claims) < wanted) break;
-    }
-    return claims;
-  });
+  return impl_->with_session([&](pg::Session& session) { return impl_->claim(session, most); });
 }
 
 Renewal RunQueue::renew(std::span<const Lease> held) {

@@ -39,6 +39,10 @@ struct QueueOptions {
   bool listens =
       true;  ///< false: somebody else hears the doorbells and makes the `wake_fd` of wait() readable
   std::string csv_base_url = {};  ///< as in the settings, for the documents of runs that are ended here
+  int most_per_owner = 0;         ///< running runs of one owner's address, on all hosts together; 0: no limit
+  int most_per_project = 0;       ///< the same of one project
+  int most_takes = 5;  ///< an attempt that was taken so often and lost its worker again is given up
+  std::chrono::seconds takeover_wait{5};  ///< before the third take; then three times as long each time
 };
 
 /// What the doorbells said.
@@ -68,11 +72,16 @@ class RunQueue {
   /// for the lease.
   void release_former_self();
 
-  /// Takes up to `most` runs, oldest first: queued ones, and running ones whose lease has expired (but not
-  /// for one lease's time after the connection was lost: their owners could not renew either). Each claimed
-  /// run's project row is made sure of here (inserted where the table lets us), so that no generation waits
-  /// for it. A run among them that is to be cancelled, or that cannot be read back, is ended here and not
-  /// returned; another one is taken in its place.
+  /// Takes up to `most` runs: running ones whose lease has expired (but not for one lease's time after the
+  /// connection was lost: their owners could not renew either), then queued ones, oldest first, passing over
+  /// those of an owner or a project that has its share running. The shares are exact: workers take turns in
+  /// counting and taking.
+  ///
+  /// A run that lost its worker is taken over at once, then after takeover_wait, three times that ... (at
+  /// most 300 s): one that kills its workers holds up nobody and ends after `most_takes`. Each claimed run's
+  /// project row is made sure of here (inserted where the table lets us), so that no generation waits for it.
+  /// A run among them that is to be cancelled, or that cannot be read back, is ended here and not returned,
+  /// nor is one that is given up; another one is taken in its place.
   std::vector<Claim> claim(int most);
 
   /// Renews all of `held` in one statement.

@@ -150,6 +150,7 @@ std::vector<Exchange> refused_exchanges() {
 
 /// Codes that need more than a request, and the cases that show them.
 const std::map<std::string, std::string> kShownElsewhere = {
+    {"queue_full", "limits/a_full_queue_refuses_new_runs_and_still_answers_for_those_it_has"},
     {"too_many_streams", "http/more_streams_than_nginx_may_hold_are_refused_and_all_else_is_answered"},
     {"database_unavailable", "outage/a_database_that_goes_away_in_the_middle_costs_nothing"},
     {"service_unavailable", "outage/a_pool_that_is_gone_is_a_clear_answer_and_no_end_for_streams"},

@@ -5,5 +5,5 @@ ALTER TABLE generation_runs
   ADD COLUMN cancel_attempt  integer,                     -- the attempt that is to be cancelled; says nothing about a later one
   ADD COLUMN takeover_wait_s integer NOT NULL DEFAULT 0;  -- after its lease's end it waits so long for its next worker
 
--- How much of the workers each owner and each project has.
-CREATE INDEX generation_runs_busy ON generation_runs (owner_email, project_id) WHERE state = 'running';
+-- The lanes of the queue: where an owner's or a project's runs must wait, they are passed over in one step.
+CREATE INDEX generation_runs_lanes ON generation_runs (owner_email, project_id, start_order) WHERE state = 'queued';
