@@ -205,6 +205,8 @@ class Worker {
   }
 
   void drain() {
+    queue_.listen_from_now_on();  // the listening worker is told to stop as well, and may have nothing to
+                                  // wait for
     const SteadyTime deadline = steady_now() + config_.worker_drain_s;
     while (!running_.empty() && steady_now() < deadline) {
       wait_while_draining(std::min<milliseconds>(kPoll, config_.lease_beat_s / 2));

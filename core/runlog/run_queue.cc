@@ -140,8 +140,15 @@ struct RunQueue::Impl {
     }
   }
 
+  /// A run that cannot even be ended is left to its lease, for the same reason: it comes back ever more
+  /// seldom.
   void end(pg::Session& session, const TakenRun& run, const RunEnding& ending) {
-    if (!ender.end(session, run, ending)) return;
+    try {
+      if (!ender.end(session, run, ending)) return;
+    } catch (const Error& error) {
+      if (is_away(error)) throw;
+      return report::report(report::RunUnreadable{run.run_id.str(), error.what()});
+    }
     const bool is_wanted = ending.code == cancelled().code;
     metrics::count(is_wanted ? metrics::Counter::kRunsCancelled : metrics::Counter::kRunsFailed);
     report::report(report::RunEnded{run.run_id.str(), ending.code, std::chrono::milliseconds(0)});
@@ -199,6 +206,8 @@ void RunQueue::give_back(const Lease& lease) {
     session.run(sql::kRing, {kQueueChannel, ""});
   });
 }
+
+void RunQueue::listen_from_now_on() { impl_->options.listens = true; }
 
 Rings RunQueue::wait(std::chrono::milliseconds timeout, int wake_fd) {
   if (!impl_->options.listens) {

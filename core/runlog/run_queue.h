@@ -94,6 +94,9 @@ class RunQueue {
   /// where the lease is lost.
   void give_back(const Lease& lease);
 
+  /// Whoever listened for this worker may leave before it does: the next wait() listens by itself.
+  void listen_from_now_on();
+
   /// Waits until a doorbell rings, `wake_fd` (it is not read) becomes readable, or `timeout` has passed.
   /// Returns what rang, or may have unheard because it listens only from now on. Connects to nothing where
   /// it does not listen.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <map>
 #include <mutex>
 #include <string>
@@ -220,6 +221,19 @@ BOOST_AUTO_TEST_CASE(a_closed_browser_cancels_nothing) {
   const auto events = stack().follow(run.run_id);
   e2e::check_consistent(run.body, run.run_id, events);
   BOOST_TEST(events.back().name == "run_completed");
+}
+
+BOOST_AUTO_TEST_CASE(workers_that_drain_still_hear_a_cancel_whichever_of_them_ends_first) {
+  std::vector<std::unique_ptr<Begun>> runs;
+  for (int i = 0; i < kSlots; ++i) runs.push_back(std::make_unique<Begun>(fmt::format("drained_{}", i), 20));
+  for (auto& run : runs) run->read_to("run_started");
+  ::kill(stack().pid_of("worker"), SIGTERM);
+  for (auto& run : runs) {
+    check_answer(stack().cancel(run->run_id), 202, "running", nullptr);
+    run->read_to_the_end();  // long before the call, the drain or the beat would be over
+    check_cancelled(*run);
+  }
+  stack().restart("worker");
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_run_cannot_be_cancelled) {

@@ -286,4 +286,16 @@ BOOST_AUTO_TEST_CASE(a_run_with_an_event_that_nobody_knows_ends_alone_after_it) 
   BOOST_TEST(value("SELECT error_code FROM generation_runs") == "internal");
 }
 
+BOOST_AUTO_TEST_CASE(a_run_that_cannot_even_be_ended_does_not_keep_the_others_waiting) {
+  const Claim claim = begun();
+  start("good");
+  script("UPDATE generation_runs SET next_event_id = 1 WHERE project_id = 'p'");  // event 1 is there already
+  RunQueue worker = queue();
+  worker.give_back(claim.lease);
+  script("UPDATE generation_runs SET cancel_attempt = attempt WHERE project_id = 'p'");
+  const auto claims = worker.claim(2);
+  BOOST_REQUIRE(claims.size() == 1u);
+  BOOST_TEST(claims.front().request.project_id.str() == "good");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
