@@ -180,6 +180,14 @@ BOOST_AUTO_TEST_CASE(whoever_takes_over_a_cancelled_run_ends_it_instead_of_gener
   BOOST_TEST((write(step(claim, 2, EventType::kSectionStarted, Json::object())) == WriteOutcome::kFenced));
 }
 
+BOOST_AUTO_TEST_CASE(one_free_place_is_enough_to_end_all_cancelled_runs_that_lost_their_worker) {
+  for (const char* project : {"a", "b", "c"}) start(project);
+  for (const Claim& claim : queue().claim(3)) canceller.cancel(claim.lease.run_id);
+  expire(1);
+  BOOST_TEST(queue("other/0").claim(1).empty());
+  BOOST_TEST(value("SELECT count(*) FROM generation_runs WHERE error_code = 'cancelled'") == "3");
+}
+
 BOOST_AUTO_TEST_CASE(a_run_given_back_after_it_was_cancelled_is_ended_by_the_next_worker) {
   const Claim claim = begun();
   canceller.cancel(claim.lease.run_id);

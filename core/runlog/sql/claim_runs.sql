@@ -55,4 +55,4 @@ FROM waiting w
 WHERE r.run_id = w.run_id
 RETURNING r.run_id, r.project_id, r.request, r.owner_email, r.attempt, r.lease_token, r.next_event_id, r.start_order, w.taken_over,
           coalesce(r.cancel_attempt = r.attempt, false) AS is_cancelled, w.taken_over AND r.takes > $7::integer AS is_used_up,
-          (SELECT count(*) FROM oldest) > (SELECT count(*) FROM unlocked) AS is_more_waiting
+          (SELECT count(*) FROM oldest) > (SELECT count(*) FROM unlocked) OR (SELECT count(*) FROM abandoned) = $1::integer AS is_more_waiting
