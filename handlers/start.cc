@@ -32,6 +32,7 @@
 #include "core/project/start_request.h"
 #include "core/runlog/run_canceller.h"
 #include "core/runlog/run_intake.h"
+#include "core/runlog/schema.h"
 
 namespace {
 
@@ -180,6 +181,7 @@ gp::http::Response handle(App& app, const gp::http::Request& request) {
 }
 
 int run_child(const gp::Config& config, const gp::process::Child& child) {
+  gp::runlog::await_schema(config.database_url, child.stop_fd);
   App app{gp::project::Blocklist::load(config.blocklist_file),
           gp::runlog::RunIntake(config.database_url, config.queue_max_runs),
           gp::runlog::RunCanceller(config.database_url, config.csv_base_url, config.lost_after_s)};

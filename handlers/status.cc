@@ -18,6 +18,7 @@
 #include "core/process/serve.h"
 #include "core/runlog/project_documents.h"
 #include "core/runlog/run_descriptions.h"
+#include "core/runlog/schema.h"
 
 namespace {
 
@@ -86,6 +87,7 @@ Response handle(App& app, const Request& request) {
 }
 
 int run_child(const gp::Config& config, const gp::process::Child& child) {
+  gp::runlog::await_schema(config.database_url, child.stop_fd);
   App app{gp::runlog::ProjectDocuments(config.database_url),
           gp::runlog::RunDescriptions(config.database_url)};
   return gp::process::serve(child, gp::process::serve_options(config, "GET, HEAD, OPTIONS"),

@@ -20,6 +20,8 @@ std::string_view name_of(ErrorKind kind) {
       return "unavailable";
     case ErrorKind::kInDoubt:
       return "in_doubt";
+    case ErrorKind::kSchema:
+      return "schema";
     case ErrorKind::kBug:
       return "bug";
   }

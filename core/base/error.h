@@ -17,6 +17,7 @@ enum class ErrorKind {
   kTimeout,      ///< a deadline passed; the call may be tried again
   kUnavailable,  ///< a dependency is away; the call may be tried again later
   kInDoubt,      ///< the connection was lost during COMMIT: the change may or may not have happened
+  kSchema,       ///< program and database do not fit each other: the process ends, no restart can help
   kBug,          ///< a promise of our own code was broken; tell a developer
 };
 

@@ -68,6 +68,9 @@ constexpr std::array<Row<Counter>, kCounters> kCounterRows = {{
 constexpr std::array<Row<Gauge>, kGauges> kGaugeRows = {{
     {Gauge::kStreamsOpen, "streams_open", "", "Streams of events that are open."},
     {Gauge::kLongPollsOpen, "long_polls_open", "", "Long polls for events that wait."},
+    {Gauge::kListenersConnected, "listeners_connected", "",
+     "Processes that are connected to the database to hear of new events."},
+    {Gauge::kSpoolFailing, "spool_failing", "", "Processes whose last use of the host's spool failed."},
 }};
 
 constexpr std::array<Row<Histogram>, kHistograms> kHistogramRows = {{

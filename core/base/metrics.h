@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 /// Everything the program can count, and the only way to count it. Names, labels and help stand once, in the
 /// tables of metrics.cc, one row for each enumerator here.
@@ -51,6 +52,8 @@ enum class Counter {
 enum class Gauge {
   kStreamsOpen,
   kLongPollsOpen,
+  kListenersConnected,  ///< 1 in an events process that hears the doorbell
+  kSpoolFailing,        ///< 1 in a process whose last use of the spool failed
   kEnd,
 };
 
@@ -91,6 +94,17 @@ void attach(const std::string& path);
 /// is no folder every value is 0. Any thread. Counters never go backwards between two calls, and a
 /// histogram's count is the sum of its buckets, although processes count meanwhile.
 std::string render(const std::string& folder);
+
+/// What the live processes of one handler on this host hold now.
+struct HandlerNow {
+  int processes = 0;
+  std::vector<std::int64_t> gauges;  ///< one for each Gauge, added up
+
+  std::int64_t of(Gauge gauge) const { return gauges.at(static_cast<std::size_t>(gauge)); }
+};
+
+/// Reads the files in `folder`; all 0 where there are none. Any thread.
+HandlerNow read_handler(const std::string& folder, std::string_view handler);
 
 /// One time series as the tables describe it.
 template <class Id>

@@ -121,6 +121,16 @@ std::string render(const std::string& folder) {
   return text.take();
 }
 
+HandlerNow read_handler(const std::string& folder, std::string_view handler) {
+  HandlerNow now{0, std::vector<std::int64_t>(kGauges)};
+  for (const SlotReading& slot : read_slots(folder)) {
+    if (slot.handler != handler || !slot.is_live) continue;
+    ++now.processes;
+    for (std::size_t i = 0; i < kGauges; ++i) now.gauges[i] += slot.totals.gauges[i];
+  }
+  return now;
+}
+
 std::string folder_in(std::string_view runtime_dir) { return fmt::format("{}/metrics", runtime_dir); }
 
 std::string slot_file(std::string_view runtime_dir, std::string_view handler, int slot) {

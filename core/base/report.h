@@ -146,6 +146,13 @@ struct DatabaseBack {
   Fields fields() const { return {{"user", user}}; }
 };
 
+struct SchemaDoesNotFit {
+  static constexpr Level kLevel = Level::kError;
+  static constexpr std::string_view kName = "schema_does_not_fit";
+  std::string message;  ///< with what to do
+  Fields fields() const { return {{"message", message}}; }
+};
+
 struct ProjectNotWritten {
   static constexpr Level kLevel = Level::kWarning;
   static constexpr std::string_view kName = "project_not_written";

@@ -20,6 +20,7 @@
 #include "core/generation/shipper.h"
 #include "core/generation/wake_up.h"
 #include "core/runlog/run_queue.h"
+#include "core/runlog/schema.h"
 #include "core/spool/outbox.h"
 
 namespace gp::generation {
@@ -137,6 +138,7 @@ class Worker {
       if (std::exchange(is_away_, false)) report::report(report::DatabaseBack{"queue"});
       backoff_.reset();
     } catch (const Error& error) {
+      if (error.kind() == ErrorKind::kSchema) throw;
       is_away_ = true;
       const auto wait = backoff_.next();
       report::report(report::DatabaseLost{"queue", error.what(), wait});
@@ -269,6 +271,7 @@ class Worker {
 }  // namespace
 
 int run_worker(const Config& config, const WorkerSlot& slot) {
+  runlog::await_schema(config.database_url, slot.stop_fd);
   Worker worker(config, slot);
   return worker.run();
 }

@@ -44,6 +44,9 @@ Problem problem_for(const Error& error) {
     case ErrorKind::kUnavailable:
     case ErrorKind::kInDoubt:
       return {503, "database_unavailable", "The database is away; the same request may be sent again."};
+    case ErrorKind::kSchema:
+      return {503, "schema_mismatch",
+              "The service and its database are of different versions; the operator must act."};
     case ErrorKind::kBug:
       break;
   }

@@ -2,12 +2,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/secret.h"
@@ -131,14 +133,21 @@ class Transaction {
 /// A session that is made at first use and again after it broke.
 class SessionHolder {
  public:
-  SessionHolder(Secret conninfo, std::string application)
-      : conninfo_(std::move(conninfo)), application_(std::move(application)) {}
+  /// What is done with each new session before anybody gets it; one for which it throws is given up.
+  using OnConnect = std::function<void(Session&)>;
+
+  SessionHolder(Secret conninfo, std::string application, OnConnect on_connect = nullptr)
+      : conninfo_(std::move(conninfo)),
+        application_(std::move(application)),
+        on_connect_(std::move(on_connect)) {}
 
   /// True where this call connected: a caller that needs LISTEN or SET does it then.
   bool ensure() {
     if (session_ && !session_->is_broken()) return false;
     session_.reset();
-    session_ = std::make_unique<Session>(conninfo_, application_);
+    auto fresh = std::make_unique<Session>(conninfo_, application_);
+    if (on_connect_) on_connect_(*fresh);
+    session_ = std::move(fresh);
     return true;
   }
   Session& get() {
@@ -150,6 +159,7 @@ class SessionHolder {
  private:
   Secret conninfo_;
   std::string application_;
+  OnConnect on_connect_;
   std::unique_ptr<Session> session_;
 };
 

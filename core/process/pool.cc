@@ -50,6 +50,11 @@ std::string describe_end(int status) {
                              : fmt::format("exit {}", WEXITSTATUS(status));
 }
 
+ExitCode exit_code_of_child(const Error& error) {
+  const bool is_lasting = error.kind() == ErrorKind::kBadInput || error.kind() == ErrorKind::kSchema;
+  return is_lasting ? ExitCode::kConfig : ExitCode::kSoftware;
+}
+
 /// What a slot's child is doing.
 struct Slot {
   pid_t pid = 0;  ///< 0: none, restart_at says when there will be one
@@ -133,7 +138,7 @@ class Master {
       return child_(Child{static_cast<int>(index), listener_.get(), signals_.get(), wake_fds_});
     } catch (const Error& error) {
       report::report(report::ChildFailed{std::string(name_of(error.kind())), error.what()});
-      return to_int(error.kind() == ErrorKind::kBadInput ? ExitCode::kConfig : ExitCode::kSoftware);
+      return to_int(exit_code_of_child(error));
     } catch (const std::exception& error) {
       report::report(report::ChildFailed{"bug", error.what()});
       return to_int(ExitCode::kSoftware);
@@ -189,8 +194,8 @@ class Master {
     slot.restart_at = steady_now() + wait;
   }
 
-  /// A child that finds a file of its settings wrong will find it so again: no restart can help, and systemd
-  /// should know.
+  /// A child that finds a file of its settings wrong, or a database of another version, will find it so
+  /// again: no restart can help, and systemd should know.
   void give_up_on_wrong_settings(int status) {
     if (!WIFEXITED(status) || WEXITSTATUS(status) != to_int(ExitCode::kConfig)) return;
     exit_code_ = to_int(ExitCode::kConfig);

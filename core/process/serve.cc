@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -83,6 +84,15 @@ http::Response respond(const http::Request& request, const ServeOptions& options
 }
 
 int serve(const Child& child, const ServeOptions& options, const Handle& handle) {
+  std::optional<Error> unfit;  // this process can be of no use any more: its caller is answered, then it ends
+  const Handle watched = [&](const http::Request& request) {
+    try {
+      return handle(request);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::kSchema) unfit = error;
+      throw;
+    }
+  };
   for (std::int64_t served = 0; served < options.max_requests;) {
     std::array<pollfd, 2> fds{{{child.listen_fd, POLLIN, 0}, {child.stop_fd, POLLIN, 0}}};
     if (::poll(fds.data(), fds.size(), -1) < 0) continue;  // EINTR
@@ -90,7 +100,8 @@ int serve(const Child& child, const ServeOptions& options, const Handle& handle)
     auto exchange =
         fcgi::Exchange::accept(child.listen_fd, static_cast<std::size_t>(options.body_limit_bytes));
     if (!exchange) continue;
-    exchange->write(respond(exchange->request(), options, handle));
+    exchange->write(respond(exchange->request(), options, watched));
+    if (unfit) throw Error(*unfit);
     ++served;
   }
   return 0;

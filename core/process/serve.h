@@ -24,7 +24,8 @@ using Handle = std::function<http::Response(const http::Request&)>;
 ServeOptions serve_options(const Config& config, std::string methods);
 
 /// The blocking loop of one child: one request at a time until it is told to stop or has served max_requests.
-/// Returns 0.
+/// Returns 0. Where `handle` throws Error(kSchema), its request is answered and the error thrown on: the
+/// child ends, and with it the pool.
 int serve(const Child& child, const ServeOptions& options, const Handle& handle);
 
 /// What serve() does with one request, without a socket: answers OPTIONS, refuses other methods (405) and

@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/pg/session.h"
 #include "core/runlog/channels.h"
+#include "core/runlog/schema.h"
 #include "sql.h"
 
 namespace gp::runlog {
@@ -48,7 +49,7 @@ CursorArrays as_arrays(std::span<const Cursor> cursors) {
 }  // namespace
 
 struct EventReader::Impl {
-  explicit Impl(Secret url) : sessions(std::move(url), "generate-project events") {}
+  explicit Impl(Secret url) : sessions(std::move(url), "generate-project events", require_schema) {}
 
   template <class Work>
   auto with_session(const Work& work) {

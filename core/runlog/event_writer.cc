@@ -9,6 +9,7 @@
 #include "core/base/json.h"
 #include "core/base/report.h"
 #include "core/pg/session.h"
+#include "core/runlog/schema.h"
 #include "core/runlog/step_batch.h"
 #include "sql.h"
 
@@ -184,7 +185,7 @@ bool mark_written(const std::set<std::string>& written, const StepBatch& batch, 
 }  // namespace
 
 struct EventWriter::Impl {
-  explicit Impl(Secret url) : sessions(std::move(url), "generate-project shipper") {}
+  explicit Impl(Secret url) : sessions(std::move(url), "generate-project shipper", require_schema) {}
 
   Outcomes write(std::span<const Step> steps) {
     const StepBatch batch(steps);

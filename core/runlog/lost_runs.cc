@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/pg/session.h"
 #include "core/runlog/run_ending.h"
+#include "core/runlog/schema.h"
 #include "core/runlog/stored_run.h"
 #include "sql.h"
 
@@ -18,7 +19,7 @@ constexpr const char* kOwner = "reader";
 
 struct LostRuns::Impl {
   Impl(const Secret& url, std::string csv_base_url)
-      : sessions(url, "generate-project lost runs"), ender(url, std::move(csv_base_url)) {}
+      : sessions(url, "generate-project lost runs", require_schema), ender(url, std::move(csv_base_url)) {}
 
   bool end(const RunId& run_id, std::chrono::seconds lost_after) {
     pg::Session& session = sessions.get();

@@ -1,25 +1,57 @@
 #include "core/runlog/migrate.h"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
+#include <span>
 
 #include <fmt/format.h>
 
 #include "core/base/error.h"
 #include "core/pg/session.h"
+#include "core/runlog/schema.h"
 #include "migrations.h"
 #include "sql.h"
 
 namespace gp::runlog {
 namespace {
 
-constexpr std::string_view kUndefinedTable = "42P01";
+using Migrations = std::span<const pg::Statement* const>;
+
+/// In the comment of a migration that takes something away: the oldest schema version that a program must
+/// know to work with the result.
+constexpr std::string_view kCompatibleFrom = "-- compatible-from: ";
 
 /// "0001_create_runs_and_events" -> 1; the files are sorted by name.
 int version_of(const pg::Statement& migration) { return std::stoi(std::string(migration.name.substr(0, 4))); }
 
-int read_version(pg::Session& session) {
-  return static_cast<int>(session.run(sql::kReadSchemaVersion).number(0, "version"));
+/// A migration that says nothing only adds: whoever worked with the tables before goes on.
+int compatible_from(const pg::Statement& migration, int before) {
+  const auto at = migration.sql.find(kCompatibleFrom);
+  if (at == std::string_view::npos) return before;
+  const std::string_view text = migration.sql.substr(at + kCompatibleFrom.size());
+  int version = 0;
+  std::from_chars(text.data(), text.data() + text.size(), version);
+  return version;
+}
+
+/// The first comment line without its dashes.
+std::string summary_of(const pg::Statement& migration) {
+  std::string line(migration.sql.substr(0, migration.sql.find('\n')));
+  return line.starts_with("-- ") ? line.substr(3) : line;
+}
+
+/// The migrations that `schema` lacks. Throws Error(kSchema) where it is newer than this program.
+Migrations missing_from(const Schema& schema) {
+  if (schema.version > known_schema_version()) {
+    throw Error(ErrorKind::kSchema,
+                fmt::format("the database has schema version {}, this program knows {}: install a newer one",
+                            schema.version, known_schema_version()));
+  }
+  const Migrations all = migrations::all();
+  const auto next =
+      std::ranges::find_if(all, [&](const pg::Statement* m) { return version_of(*m) > schema.version; });
+  return all.subspan(static_cast<std::size_t>(next - all.begin()));
 }
 
 /// Applies the first migration that is missing, in one transaction, and returns its name.
@@ -27,35 +59,31 @@ std::optional<std::string> apply_next(pg::Session& session) {
   pg::Transaction transaction(session);
   session.run(sql::kLockMigrations);
   session.run(sql::kCreateSchemaTable);
-  const int version = read_version(session);
-  if (version > known_schema_version()) {
-    throw Error(ErrorKind::kConflict,
-                fmt::format("the database has schema version {}, this program knows {}: install a newer one",
-                            version, known_schema_version()));
+  session.run(sql::kAddCompatibleFrom);
+  const Schema schema = read_schema(session);
+  const Migrations missing = missing_from(schema);
+  if (missing.empty()) {
+    transaction.commit();  // the column may be new
+    return std::nullopt;
   }
-  const auto all = migrations::all();
-  const auto next =
-      std::ranges::find_if(all, [&](const pg::Statement* m) { return version_of(*m) > version; });
-  if (next == all.end()) return std::nullopt;
-  session.run_script((*next)->sql);
-  const std::string name((*next)->name);
-  session.run(sql::kRecordMigration, {version_of(**next), name});
+  const pg::Statement& next = *missing.front();
+  session.run_script(next.sql);
+  session.run(sql::kRecordMigration,
+              {version_of(next), next.name, compatible_from(next, schema.compatible_from)});
   transaction.commit();
-  return name;
+  return std::string(next.name);
 }
 
 }  // namespace
 
 int known_schema_version() { return version_of(*migrations::all().back()); }
 
-int schema_version(const Secret& database_url) {
-  pg::Session session(database_url, "generate-project");
-  try {
-    return read_version(session);
-  } catch (const Error& error) {
-    if (error.code() == kUndefinedTable) return 0;
-    throw;
-  }
+std::vector<PendingMigration> pending_migrations(const Secret& database_url) {
+  pg::Session session(database_url, "generate-project migrate");
+  std::vector<PendingMigration> pending;
+  for (const pg::Statement* migration : missing_from(read_schema(session)))
+    pending.push_back({std::string(migration->name), summary_of(*migration)});
+  return pending;
 }
 
 std::vector<std::string> migrate(const Secret& database_url) {

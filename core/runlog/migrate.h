@@ -7,16 +7,20 @@
 
 namespace gp::runlog {
 
-/// The schema version this program knows: the number of its newest migration.
-int known_schema_version();
+/// A migration that a database does not have yet.
+struct PendingMigration {
+  std::string name;     ///< "0001_create_runs_and_events"
+  std::string summary;  ///< the first sentence of its comment
+};
 
-/// The version of the database; 0 where nothing of ours is there. Throws Error(kUnavailable).
-int schema_version(const Secret& database_url);
+/// What migrate() would apply, in order. Changes nothing. Throws Error(kUnavailable), and Error(kSchema)
+/// where the database is newer.
+std::vector<PendingMigration> pending_migrations(const Secret& database_url);
 
 /// Applies what is missing, each migration in its own transaction, under an advisory lock so that two hosts
 /// may run it at once. Forward only; running it again does nothing. Makes the table `projects` only where
 /// there is none and never alters one that exists. Returns the names of the migrations applied. Throws
-/// Error(kConflict) where the database is newer.
+/// Error(kSchema) where the database is newer.
 std::vector<std::string> migrate(const Secret& database_url);
 
 }  // namespace gp::runlog

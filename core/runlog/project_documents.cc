@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/pg/session.h"
+#include "core/runlog/schema.h"
 #include "sql.h"
 
 namespace gp::runlog {
@@ -15,7 +16,7 @@ constexpr std::string_view kOutOfRange = "22003";
 }  // namespace
 
 struct ProjectDocuments::Impl {
-  explicit Impl(Secret url) : sessions(std::move(url), "generate-project status") {}
+  explicit Impl(Secret url) : sessions(std::move(url), "generate-project status", require_schema) {}
 
   std::optional<StoredDocument> find(const ProjectId& project_id, const std::string& known_etag) {
     const auto found = sessions.get().run(sql::kFindDocument, {project_id.str(), unquoted_tag(known_etag)});

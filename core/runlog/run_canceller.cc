@@ -7,6 +7,7 @@
 #include "core/pg/session.h"
 #include "core/runlog/channels.h"
 #include "core/runlog/run_ending.h"
+#include "core/runlog/schema.h"
 #include "core/runlog/stored_run.h"
 #include "sql.h"
 
@@ -22,7 +23,7 @@ using Kind = CancelOutcome::Kind;
 
 struct RunCanceller::Impl {
   Impl(const Secret& url, std::string csv_base_url, std::chrono::seconds lost)
-      : sessions(url, "generate-project cancel"), ender(url, std::move(csv_base_url)), lost_after(lost) {}
+      : sessions(url, "generate-project cancel", require_schema), ender(url, std::move(csv_base_url)), lost_after(lost) {}
 
   /// The note stays whatever happens next: if this process dies after it, a worker ends the run.
   CancelOutcome cancel(const RunId& run_id) {

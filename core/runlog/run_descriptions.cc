@@ -4,12 +4,13 @@
 
 #include "core/base/error.h"
 #include "core/pg/session.h"
+#include "core/runlog/schema.h"
 #include "sql.h"
 
 namespace gp::runlog {
 
 struct RunDescriptions::Impl {
-  explicit Impl(Secret url) : sessions(std::move(url), "generate-project status") {}
+  explicit Impl(Secret url) : sessions(std::move(url), "generate-project status", require_schema) {}
 
   std::optional<StoredDocument> find(const RunId& run_id, const std::string& known_etag) {
     const auto found = sessions.get().run(sql::kDescribeRun, {run_id.str(), unquoted_tag(known_etag)});

@@ -16,6 +16,7 @@
 #include "core/runlog/channels.h"
 #include "core/runlog/project_row.h"
 #include "core/runlog/run_ending.h"
+#include "core/runlog/schema.h"
 #include "core/runlog/stored_run.h"
 #include "sql.h"
 
@@ -66,7 +67,7 @@ std::vector<int> oldest_first(const pg::Result& rows) {
 
 struct RunQueue::Impl {
   Impl(const Secret& url, Secret listen_url, QueueOptions given)
-      : sessions(url, "generate-project worker"),
+      : sessions(url, "generate-project worker", require_schema),
         listeners(std::move(listen_url), "generate-project worker listen"),
         options(std::move(given)),
         ender(url, options.csv_base_url) {}

@@ -74,15 +74,27 @@ void LogReader::run(const std::stop_token& stop) {
       turn();
       backoff.reset();
     } catch (const Error& error) {
+      if (is_end(error)) return news_.tell_end(error);
       const auto wait = backoff.next();
       if (std::exchange(is_available_, false))
         report::report(report::DatabaseLost{"log_reader", error.what(), wait});
+      metrics::set(metrics::Gauge::kListenersConnected, 0);
       news_.tell_availability(false);
       pollfd entry{wake_fd_.get(), POLLIN, 0};
       if (!stop.stop_requested()) ::poll(&entry, 1, static_cast<int>(wait.count()));
       clear(wake_fd_.get());
     }
   }
+}
+
+/// The reader looks again for a while: perhaps somebody migrates at this moment.
+bool LogReader::is_end(const Error& error) {
+  if (error.kind() != ErrorKind::kSchema) {
+    unfit_since_.reset();
+    return false;
+  }
+  if (!unfit_since_) unfit_since_ = steady_now();
+  return steady_now() - *unfit_since_ >= options_.schema_patience;
 }
 
 void LogReader::turn() {
@@ -102,6 +114,8 @@ void LogReader::note_connection() {
     connected_at_ = steady_now();
     want_all_followed();  // rings may have been lost
   }
+  unfit_since_.reset();
+  metrics::set(metrics::Gauge::kListenersConnected, 1);
   if (std::exchange(is_available_, true)) return;
   report::report(report::DatabaseBack{"log_reader"});
   news_.tell_availability(true);

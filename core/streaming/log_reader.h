@@ -5,13 +5,16 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <unordered_map>
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/base/error.h"
 #include "core/base/unique_fd.h"
+#include "core/runlog/schema.h"
 #include "core/streaming/event_log.h"
 #include "core/streaming/news.h"
 
@@ -22,6 +25,8 @@ struct LogReaderOptions {
   std::chrono::milliseconds outage_grace{
       60000};  ///< no run is called lost for so long after a (re)connection:
                ///< its worker could not renew its lease either
+  std::chrono::milliseconds schema_patience =
+      std::chrono::seconds(runlog::kSchemaPatienceS);  ///< as runlog::await_schema
 };
 
 /// The thread that talks to the event log, so that the event loop never waits for a database.
@@ -56,6 +61,7 @@ class LogReader {
 
   void run(const std::stop_token& stop);
   void turn();
+  bool is_end(const Error& error);
   void read_wanted();
   void sweep_if_due();
   void note_connection();
@@ -85,7 +91,8 @@ class LogReader {
   std::size_t sweep_part_ = 1;  ///< runs looked at in one go
   SteadyTime next_sweep_;
   SteadyTime connected_at_;
-  std::jthread thread_;  ///< last: it uses everything above
+  std::optional<SteadyTime> unfit_since_;  ///< since when the database has had another schema than it should
+  std::jthread thread_;                    ///< last: it uses everything above
 };
 
 }  // namespace gp::streaming

@@ -30,11 +30,19 @@ void NewsBox::tell_availability(bool is_log_available) {
   ::eventfd_write(fd_.get(), 1);
 }
 
+void NewsBox::tell_end(const Error& reason) {
+  {
+    const std::lock_guard lock(mutex_);
+    news_.end = reason;
+  }
+  ::eventfd_write(fd_.get(), 1);
+}
+
 News NewsBox::take() {
   eventfd_t count = 0;
   ::eventfd_read(fd_.get(), &count);
   const std::lock_guard lock(mutex_);
-  News news{std::exchange(news_.answers, {}), news_.is_log_available};
+  News news{std::exchange(news_.answers, {}), news_.is_log_available, news_.end};
   return news;
 }
 

@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/base/unique_fd.h"
 #include "core/runlog/event_reader.h"
 
@@ -35,6 +37,7 @@ struct TailAnswer {
 struct News {
   std::vector<TailAnswer> answers;
   bool is_log_available = true;
+  std::optional<Error> end;  ///< why this process must end
 };
 
 /// The way from the reader threads to the event loop. Thread-safe; make it after fork.
@@ -45,6 +48,8 @@ class NewsBox {
 
   void tell(std::vector<TailAnswer> answers);
   void tell_availability(bool is_log_available);
+  /// This process and the log do not fit each other.
+  void tell_end(const Error& reason);
 
   /// Readable when take() has something new.
   int fd() const noexcept { return fd_.get(); }

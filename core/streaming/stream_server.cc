@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <random>
 #include <string>
 #include <utility>
@@ -59,6 +60,7 @@ class StreamServer::Impl {
       bury();
     }
     end_all();
+    if (unfit_) throw Error(*unfit_);
   }
 
  private:
@@ -153,6 +155,10 @@ class StreamServer::Impl {
 
   void take_news() {
     News news = news_.take();
+    if (news.end) {
+      unfit_ = news.end;
+      is_stopping_ = true;
+    }
     const bool was_available = std::exchange(is_log_available_, news.is_log_available);
     for (TailAnswer& answer : news.answers) deliver(answer);
     if (!was_available || is_log_available_) return;
@@ -333,6 +339,7 @@ class StreamServer::Impl {
   SteadyTime next_tick_ = steady_now();
   bool is_log_available_ = true;
   bool is_stopping_ = false;
+  std::optional<Error> unfit_;
   NewsBox news_;
   ReplayReader replay_;
   LogReader log_;

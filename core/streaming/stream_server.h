@@ -23,7 +23,8 @@ class StreamServer {
   StreamServer(StreamOptions options, int listen_fd, int stop_fd, Sources sources);
   ~StreamServer();
 
-  /// Serves until stop_fd is readable; then ends every stream between two frames and returns.
+  /// Serves until stop_fd is readable; then ends every stream between two frames and returns. Where this
+  /// program and the database do not fit each other it does the same and throws Error(kSchema).
   void run();
 
  private:

@@ -1,5 +1,9 @@
 #include "core/runlog/migrate.h"
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
@@ -7,18 +11,37 @@
 #include <boost/test/unit_test.hpp>
 
 #include "core/base/error.h"
+#include "core/runlog/project_documents.h"
+#include "core/runlog/schema.h"
 #include "sql.h"
 #include "tests/integration/database.h"
 
+using gp::runlog::Schema;
 using integration::Database;
 using integration::Migrated;
 
+namespace {
+
+struct SchemaOf : Database {
+  Schema schema() const {
+    gp::pg::Session session(url(), "test");
+    return gp::runlog::read_schema(session);
+  }
+};
+
+std::string read(const std::filesystem::path& file) {
+  std::ifstream stream(file);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+}  // namespace
+
 BOOST_AUTO_TEST_SUITE(migrate)
 
-BOOST_FIXTURE_TEST_CASE(the_tables_are_made_once_and_running_again_does_nothing, Database) {
-  BOOST_TEST(gp::runlog::schema_version(url()) == 0);
+BOOST_FIXTURE_TEST_CASE(the_tables_are_made_once_and_running_again_does_nothing, SchemaOf) {
+  BOOST_TEST(schema().version == 0);
   BOOST_TEST(!gp::runlog::migrate(url()).empty());
-  BOOST_TEST(gp::runlog::schema_version(url()) == gp::runlog::known_schema_version());
+  BOOST_TEST(schema().version == gp::runlog::known_schema_version());
   BOOST_TEST(gp::runlog::migrate(url()).empty());
 }
 
@@ -36,7 +59,69 @@ BOOST_FIXTURE_TEST_CASE(several_hosts_may_migrate_at_once, Database) {
 BOOST_FIXTURE_TEST_CASE(a_newer_database_is_refused, Migrated) {
   script("INSERT INTO generation_schema (version, name) VALUES (1000, 'from the future')");
   BOOST_CHECK_EXCEPTION(gp::runlog::migrate(url()), gp::Error,
-                        [](const gp::Error& error) { return error.kind() == gp::ErrorKind::kConflict; });
+                        [](const gp::Error& error) { return error.kind() == gp::ErrorKind::kSchema; });
+}
+
+BOOST_FIXTURE_TEST_CASE(what_would_be_applied_is_told_and_nothing_is_done, SchemaOf) {
+  const auto pending = gp::runlog::pending_migrations(url());
+  BOOST_REQUIRE(!pending.empty());
+  BOOST_TEST(pending.front().name == "0001_create_runs_and_events");
+  BOOST_TEST(pending.front().summary.starts_with("The run log"));
+  BOOST_TEST(schema().version == 0);
+  BOOST_TEST(value("to_regclass('generation_schema')") == "null");
+  gp::runlog::migrate(url());
+  BOOST_TEST(gp::runlog::pending_migrations(url()).empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_migration_that_only_adds_leaves_older_programs_at_work, SchemaOf) {
+  gp::runlog::migrate(url());
+  script("INSERT INTO generation_schema (version, name, compatible_from) VALUES (1000, 'adds a column', 1)");
+  BOOST_TEST(gp::runlog::schema_mismatch(schema()) == "");
+  BOOST_CHECK_NO_THROW(gp::runlog::ProjectDocuments(url()).find(gp::ProjectId("p"), ""));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_migration_that_takes_something_away_ends_programs_that_need_it, SchemaOf) {
+  gp::runlog::migrate(url());
+  script("INSERT INTO generation_schema (version, name, compatible_from) VALUES (1000, 'drops it', 1000)");
+  script("INSERT INTO generation_schema (version, name, compatible_from) VALUES (1001, 'adds again', 1000)");
+  BOOST_TEST(gp::runlog::schema_mismatch(schema()).find("install the newer version") != std::string::npos);
+  BOOST_TEST(gp::runlog::schema_mismatch(schema(), 1001) == "");
+  BOOST_CHECK_EXCEPTION(gp::runlog::ProjectDocuments(url()).find(gp::ProjectId("p"), ""), gp::Error,
+                        [](const gp::Error& error) { return error.kind() == gp::ErrorKind::kSchema; });
+}
+
+BOOST_FIXTURE_TEST_CASE(a_database_without_tables_is_older_and_the_message_says_what_to_do, SchemaOf) {
+  BOOST_TEST(gp::runlog::schema_mismatch(schema()).find("generate-project migrate") != std::string::npos);
+  BOOST_CHECK_EXCEPTION(gp::runlog::ProjectDocuments(url()).find(gp::ProjectId("p"), ""), gp::Error,
+                        [](const gp::Error& error) { return error.kind() == gp::ErrorKind::kSchema; });
+}
+
+BOOST_FIXTURE_TEST_CASE(an_early_database_that_does_not_say_who_fits_is_understood_and_completed, SchemaOf) {
+  gp::runlog::migrate(url());
+  script("ALTER TABLE generation_schema DROP COLUMN compatible_from");
+  BOOST_TEST(schema().version == gp::runlog::known_schema_version());
+  BOOST_TEST(schema().compatible_from == 1);
+  gp::runlog::migrate(url());
+  BOOST_TEST(value("SELECT max(compatible_from) FROM generation_schema") != "null");
+}
+
+/// A wrong number here would turn old programs away for nothing, or let them break.
+BOOST_AUTO_TEST_CASE(a_migration_says_compatible_from_as_a_version_up_to_its_own) {
+  const std::filesystem::path folder = std::filesystem::path(GP_SOURCE_DIR) / "core/runlog/migrations";
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    ++files;
+    const std::string text = read(entry.path());
+    const int version = std::stoi(entry.path().filename().string().substr(0, 4));
+    BOOST_TEST(text.starts_with("-- "), entry.path().string());
+    const auto at = text.find("compatible-from");
+    if (at == std::string::npos) continue;
+    BOOST_REQUIRE(at >= 3);
+    BOOST_TEST(text.substr(at - 3, 3) == "-- ");
+    const int from = std::stoi(text.substr(text.find(':', at) + 1));
+    BOOST_TEST((from >= 1 && from <= version), entry.path().string());
+  }
+  BOOST_TEST(files == gp::runlog::known_schema_version());
 }
 
 BOOST_FIXTURE_TEST_CASE(a_projects_table_that_exists_is_left_as_it_is, Database) {
