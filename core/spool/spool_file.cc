@@ -1,5 +1,6 @@
 #include "core/spool/spool_file.h"
 
+#include <exception>
 #include <filesystem>
 #include <utility>
 
@@ -78,6 +79,24 @@ void SpoolFile::truncate_log() {
   }
 }
 
+namespace {
+
+/// Tells at its end whether the use of the file that it was made for has failed.
+class Outcome {
+ public:
+  Outcome() = default;
+  ~Outcome() {
+    metrics::set(metrics::Gauge::kSpoolFailing, std::uncaught_exceptions() > exceptions_ ? 1 : 0);
+  }
+  Outcome(const Outcome&) = delete;
+  Outcome& operator=(const Outcome&) = delete;
+
+ private:
+  int exceptions_ = std::uncaught_exceptions();
+};
+
+}  // namespace
+
 /// Uses the connection; where the file turns out to be damaged, once more on a new one.
 void SpoolFile::attempt(const std::function<void()>& use) {
   const auto use_and_rewind = [&] {
@@ -89,6 +108,7 @@ void SpoolFile::attempt(const std::function<void()>& use) {
     } const rewound{connection_};
     use();
   };
+  const Outcome outcome;
   try {
     use_and_rewind();
   } catch (const Error& error) {

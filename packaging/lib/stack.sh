@@ -108,7 +108,9 @@ start_llm() {
   echo "http://$where" >"$state/run/sim-llm.address"
 }
 
+# GP_ETC_DIR: the settings of an installed package on this machine are not this stack's.
 export_settings() {
+  export GP_ETC_DIR=$state/etc
   export PORT=$port RUNTIME_DIR=$sockets CSV_LOG_DIR=${CSV_LOG_DIR:-$state/logs} SPOOL_PATH=${SPOOL_PATH:-$state/spool/spool.db}
 }
 
@@ -130,7 +132,7 @@ start_nginx() {
   workers=$(nproc)
   ((workers <= 4)) || workers=4
   connections=$((files - 256 < 40000 ? files - 256 : 40000))
-  "$top/packaging/configure-nginx" "$folder" LISTEN="127.0.0.1:$port backlog=4096" SERVER_NAME=localhost RUNTIME_DIR="$sockets" \
+  "$top/packaging/configure-nginx" "$folder" LISTEN="listen 127.0.0.1:$port backlog=4096 sndbuf=32k reuseport;" TLS= SERVER_NAME=localhost RUNTIME_DIR="$sockets" \
     WWW_DIR="$top/nginx/www" STATE_DIR="$folder" USER_LINE="$( ((EUID == 0)) && echo 'user root;')" MAX_FILES="$files" \
     MAX_CONNECTIONS="$connections" WORKERS="$workers" STREAMS="${NGINX_STREAMS:-$((workers * connections * 3 / 8))}"
   process_start nginx "$(command -v nginx || echo /usr/sbin/nginx)" -p "$folder/" -c "$folder/nginx.conf" -e "$folder/error.log"

@@ -1,0 +1,89 @@
+#include "core/base/refreshed.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+
+using gp::Refreshed;
+using std::chrono::milliseconds;
+
+namespace {
+
+/// A fetch that waits until it is let go. Shared by the test and the thread of the value, which may outlast
+/// it.
+struct Gate {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool is_open = false;
+
+  void open() {
+    const std::lock_guard lock(mutex);
+    is_open = true;
+    changed.notify_all();
+  }
+  void pass() {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [this] { return is_open; });
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(refreshed)
+
+BOOST_AUTO_TEST_CASE(however_many_ask_it_is_fetched_once_until_it_is_too_old) {
+  const auto fetches = std::make_shared<std::atomic<int>>(0);
+  Refreshed<int> value([fetches] { return ++*fetches; }, std::chrono::hours(1), std::chrono::seconds(10));
+  {
+    std::vector<std::jthread> askers;
+    for (int i = 0; i < 8; ++i) askers.emplace_back([&] { BOOST_TEST(value.get().value() == 1); });
+  }
+  BOOST_TEST(fetches->load() == 1);
+  Refreshed<int> short_lived([fetches] { return ++*fetches; }, milliseconds(-1), std::chrono::seconds(10));
+  BOOST_TEST(short_lived.get().value() == 2);
+  BOOST_TEST(short_lived.get().value() == 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_fetch_that_hangs_costs_the_first_asker_the_patience_and_the_next_ones_nothing) {
+  const auto gate = std::make_shared<Gate>();
+  Refreshed<int> value(
+      [gate] {
+        gate->pass();
+        return 7;
+      },
+      std::chrono::hours(1), milliseconds(300));
+  const auto begun = gp::steady_now();
+  BOOST_TEST(!value.get().has_value());
+  BOOST_TEST((gp::steady_now() - begun >= milliseconds(300)));
+  const auto again = gp::steady_now();
+  for (int i = 0; i < 100; ++i) BOOST_TEST(!value.get().has_value());
+  BOOST_TEST((gp::steady_now() - again < milliseconds(250)));
+  gate->open();
+  const auto deadline = gp::steady_now() + std::chrono::seconds(20);
+  std::optional<int> got;
+  while (!(got = value.get()) && gp::steady_now() < deadline) std::this_thread::yield();
+  BOOST_TEST(got.value() == 7);
+}
+
+BOOST_AUTO_TEST_CASE(its_end_does_not_wait_for_a_fetch_that_hangs) {
+  const auto gate = std::make_shared<Gate>();
+  const auto begun = gp::steady_now();
+  {
+    Refreshed<int> value(
+        [gate] {
+          gate->pass();
+          return 7;
+        },
+        std::chrono::hours(1), milliseconds(1));
+    BOOST_TEST(!value.get().has_value());
+  }
+  BOOST_TEST((gp::steady_now() - begun < std::chrono::seconds(5)));
+  gate->open();
+}
+
+BOOST_AUTO_TEST_SUITE_END()
