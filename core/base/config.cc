@@ -73,6 +73,9 @@ constexpr std::array kSettings = {
             "Confirmed events are kept for replay so long", 60, 31536000},
     Setting{"CSV_BASE_URL", &C::csv_base_url, "", "a URL, or empty", "",
             "Where CSV_LOG_DIR is published, for logs.csv_url"},
+    Setting{"RETENTION_S", &C::retention_s, "7776000", "0-315360000", "s",
+            "Events and CSV logs of runs that ended longer ago are removed by prune; 0 keeps everything", 0,
+            315360000},
 
     Setting{"CORS_ALLOWED_ORIGINS", &C::cors_allowed_origins, "*", "* or origins separated by commas", "",
             "Web origins that may call the service"},

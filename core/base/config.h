@@ -51,6 +51,7 @@ struct Config {
   std::int64_t spool_max_bytes = 0;
   Seconds spool_max_age_s{};
   std::string csv_base_url;
+  Seconds retention_s{};  ///< 0: everything is kept
 
   // HTTP and streams.
   std::string cors_allowed_origins;

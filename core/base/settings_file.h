@@ -1,0 +1,25 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "core/base/config.h"
+
+namespace gp {
+
+/// The NAME=value lines of an environment file, as systemd reads it for EnvironmentFile= (systemd.exec(5)):
+/// blank lines and lines that begin with # or ; are passed over, a value may stand in single or double
+/// quotes. Backslashes and continued lines are not understood; they are faults. Throws ConfigError with every
+/// wrong line, naming its number and never its value.
+std::map<std::string, std::string> parse_settings_file(std::string_view text);
+
+/// The settings of an installed service: `folder`/generate-project.conf, and for the secret ones the files
+/// `folder`/credentials/NAME, which go before it. What does not exist or may not be read is not set. Throws
+/// ConfigError.
+Environment settings_in(const std::string& folder);
+
+/// Asks `first`, and `second` where that says nothing.
+Environment layered(Environment first, Environment second);
+
+}  // namespace gp
