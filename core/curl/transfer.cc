@@ -103,6 +103,43 @@ struct Transfer::Impl {
     failure = fmt::format("CURLE {}: {}", static_cast<int>(code), utf8::sanitize(text));
   }
 
+  void add_headers(const std::vector<std::string>& lines) {
+    for (const std::string& line : lines) {
+      curl_slist* longer = curl_slist_append(headers.get(), line.c_str());
+      if (longer == nullptr) throw Error(ErrorKind::kBug, "libcurl is out of memory");
+      (void)headers.release();  // now part of `longer`
+      headers.reset(longer);
+    }
+    set(CURLOPT_HTTPHEADER, headers.get());
+  }
+
+  /// What every request has.
+  void prepare(const std::string& url, const std::vector<std::string>& lines,
+               std::chrono::milliseconds connect_timeout) {
+    start_library();
+    easy.reset(curl_easy_init());
+    multi.reset(curl_multi_init());
+    if (!easy || !multi) throw Error(ErrorKind::kBug, "libcurl is out of memory");
+    add_headers(lines);
+    set(CURLOPT_URL, url.c_str());
+    set(CURLOPT_PROTOCOLS_STR, "http,https");
+    set(CURLOPT_FOLLOWLOCATION, 0L);
+    set(CURLOPT_USERAGENT, "generate-project/" GP_VERSION);
+    set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(connect_timeout.count()));
+    set(CURLOPT_TCP_KEEPALIVE, 1L);
+    set(CURLOPT_NOSIGNAL, 1L);  // threads
+    set(CURLOPT_ERRORBUFFER, error_text.data());
+    set(CURLOPT_WRITEFUNCTION, &Impl::on_body);
+    set(CURLOPT_WRITEDATA, static_cast<void*>(this));
+    set(CURLOPT_HEADERFUNCTION, &Impl::on_header);
+    set(CURLOPT_HEADERDATA, static_cast<void*>(this));
+  }
+
+  void begin() {
+    if (curl_multi_add_handle(multi.get(), easy.get()) != CURLM_OK)
+      throw Error(ErrorKind::kBug, "libcurl refuses the transfer");
+  }
+
   void read_messages() {
     int left = 0;
     while (const CURLMsg* message = curl_multi_info_read(multi.get(), &left)) {
@@ -112,36 +149,18 @@ struct Transfer::Impl {
 };
 
 Transfer::Transfer(const Post& post) : impl_(std::make_unique<Impl>()) {
-  start_library();
+  impl_->prepare(post.url, post.headers, post.connect_timeout);
   impl_->body = post.body;
-  impl_->easy.reset(curl_easy_init());
-  impl_->multi.reset(curl_multi_init());
-  if (!impl_->easy || !impl_->multi) throw Error(ErrorKind::kBug, "libcurl is out of memory");
-  for (const std::string& header : post.headers) {
-    curl_slist* longer = curl_slist_append(impl_->headers.get(), header.c_str());
-    if (longer == nullptr) throw Error(ErrorKind::kBug, "libcurl is out of memory");
-    (void)impl_->headers.release();  // now part of `longer`
-    impl_->headers.reset(longer);
-  }
-  impl_->set(CURLOPT_URL, post.url.c_str());
-  impl_->set(CURLOPT_PROTOCOLS_STR, "http,https");
-  impl_->set(CURLOPT_FOLLOWLOCATION, 0L);
   impl_->set(CURLOPT_POST, 1L);
   impl_->set(CURLOPT_POSTFIELDS, impl_->body.data());
   impl_->set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(impl_->body.size()));
-  impl_->set(CURLOPT_HTTPHEADER, impl_->headers.get());
-  impl_->set(CURLOPT_USERAGENT, "generate-project/" GP_VERSION);
-  impl_->set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(post.connect_timeout.count()));
-  impl_->set(CURLOPT_TCP_KEEPALIVE, 1L);
-  impl_->set(CURLOPT_NOSIGNAL, 1L);  // threads
-  impl_->set(CURLOPT_ERRORBUFFER, impl_->error_text.data());
-  impl_->set(CURLOPT_WRITEFUNCTION, &Impl::on_body);
-  impl_->set(CURLOPT_WRITEDATA, static_cast<void*>(impl_.get()));
-  impl_->set(CURLOPT_HEADERFUNCTION, &Impl::on_header);
-  impl_->set(CURLOPT_HEADERDATA, static_cast<void*>(impl_.get()));
-  if (curl_multi_add_handle(impl_->multi.get(), impl_->easy.get()) != CURLM_OK) {
-    throw Error(ErrorKind::kBug, "libcurl refuses the transfer");
-  }
+  impl_->begin();
+}
+
+Transfer::Transfer(const Get& get) : impl_(std::make_unique<Impl>()) {
+  impl_->prepare(get.url, get.headers, get.connect_timeout);
+  impl_->set(CURLOPT_HTTPGET, 1L);
+  impl_->begin();
 }
 
 Transfer::~Transfer() = default;

@@ -17,14 +17,22 @@ struct Post {
   std::chrono::milliseconds connect_timeout{10'000};
 };
 
-/// A POST whose answer is pulled as it arrives. It has no time limit of its own beyond the connection's: the
-/// caller, who knows what counts as progress, stops pulling. Destroying it closes the connection at once. One
-/// thread; made after fork.
+/// One HTTP GET; redirects are not followed.
+struct Get {
+  std::string url;
+  std::vector<std::string> headers;
+  std::chrono::milliseconds connect_timeout{10'000};
+};
+
+/// A request whose answer is pulled as it arrives. It has no time limit of its own beyond the connection's:
+/// the caller, who knows what counts as progress, stops pulling. Destroying it closes the connection at once.
+/// One thread; made after fork.
 class Transfer {
  public:
   /// Begins at once; nothing is sent before the first pull. Throws Error(kBug) where libcurl refuses the
   /// options.
   explicit Transfer(const Post& post);
+  explicit Transfer(const Get& get);
   ~Transfer();
 
   enum class State {

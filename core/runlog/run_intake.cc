@@ -6,6 +6,7 @@
 #include "core/base/json.h"
 #include "core/pg/session.h"
 #include "core/runlog/channels.h"
+#include "core/runlog/schema.h"
 #include "sql.h"
 
 namespace gp::runlog {
@@ -20,7 +21,7 @@ const StartOutcome kFull{Kind::kQueueFull, {}, false};
 }  // namespace
 
 struct RunIntake::Impl {
-  Impl(Secret url, std::int64_t most) : sessions(std::move(url), "generate-project start"), queue_max(most) {}
+  Impl(Secret url, std::int64_t most) : sessions(std::move(url), "generate-project start", require_schema), queue_max(most) {}
 
   /// The three statements of a round are one transaction each: whichever of several callers inserts or
   /// restarts the run, the unique constraint and the row's state decide.
@@ -37,11 +38,24 @@ struct RunIntake::Impl {
     }
     StartOutcome outcome{Kind::kAlready, RunId(found.text(0, "run_id")), found.flag(0, "request_differs")};
     if (found.text(0, "state") != "error") return outcome;
+    if (found.flag(0, "is_pruned")) {
+      renew(request, stored, outcome.run_id);
+      return std::nullopt;  // look again, and restart what is there then
+    }
     const auto restarted = session.run(sql::kRestartRun, {outcome.run_id.str(), queue_max});
     if (!restarted.flag(0, "is_free")) return kFull;
     if (restarted.is_null(0, "run_id")) return std::nullopt;
     outcome.kind = Kind::kRestarted;
     return outcome;
+  }
+
+  /// The run is older than the retention: nothing of it is left to go on from.
+  std::optional<StartOutcome> begin_anew(const project::StartRequest& request, const std::string& stored,
+                                         const RunId& former) {
+    const auto replaced = sessions.get().run(
+        sql::kReplacePrunedRun, {former.str(), make_uuid(), stored, request.owner_email.reveal()});
+    if (replaced.empty()) return std::nullopt;
+    return StartOutcome{Kind::kStarted, RunId(replaced.text(0, "run_id")), false};
   }
 
   void ring_queue() noexcept {

@@ -12,7 +12,8 @@ namespace gp::runlog {
 /// What POST /start achieved.
 struct StartOutcome {
   enum class Kind {
-    kStarted,    ///< a new run was recorded
+    kStarted,    ///< a new run was recorded; also where the pair's run ended in error longer ago than the
+                 ///< retention: it begins anew with this request and another id
     kRestarted,  ///< the pair's run had ended in error; its next attempt is queued, with the request it began
                  ///< with
     kAlready,    ///< it is queued, running or complete; nothing was changed

@@ -174,6 +174,28 @@ void ReplayCache::store(std::span<const CachedEvent> events) {
   });
 }
 
+std::vector<RunId> ReplayCache::runs() {
+  std::vector<RunId> found;
+  impl_->try_to(impl_->finding, [&] {
+    impl_->file.read([&](SpoolConnection& connection) {
+      found.clear();
+      sqlite::Statement& rows = connection.prepared(sql::kListRuns);
+      rows.bind({});
+      while (rows.step()) found.emplace_back(rows.text(0));
+    });
+  });
+  return found;
+}
+
+bool ReplayCache::forget(std::span<const RunId> runs) {
+  impl_->try_to(impl_->storing, [&] {
+    impl_->file.write_removal([&](SpoolConnection& connection) {
+      for (const RunId& run_id : runs) connection.prepared(sql::kRemoveRun).run({run_id.str()});
+    });
+  });
+  return !impl_->storing.is_degraded;
+}
+
 void ReplayCache::trim(WallTime now) {
   impl_->try_to(impl_->storing, [&] {
     impl_->evict_older(now - impl_->limits.max_age);

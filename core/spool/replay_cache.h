@@ -56,6 +56,12 @@ class ReplayCache {
   /// oldest rows of the cache make room.
   void store(std::span<const CachedEvent> events);
 
+  /// The runs that it has events of; empty where it is degraded. Looks at every row.
+  std::vector<RunId> runs();
+
+  /// Removes all events of these runs: they have passed their retention. False where that failed.
+  bool forget(std::span<const RunId> runs);
+
   /// Evicts rows that were stored more than max_age before `now`, some thousand a call, and gives the disk a
   /// write-ahead log back that has grown large. Call it now and then from any process.
   void trim(WallTime now);

@@ -26,6 +26,7 @@ extern const std::string_view kReadUnconfirmed;
 extern const std::string_view kReadStepEvent;
 extern const std::string_view kRemoveEntry;
 extern const std::string_view kAdoptSlots;
+extern const std::string_view kCountOutbox;
 
 // The confirmed events.
 extern const std::string_view kInsertEvent;
@@ -36,5 +37,6 @@ extern const std::string_view kRemoveRun;
 extern const std::string_view kEvictOldest;
 extern const std::string_view kEvictOlder;
 extern const std::string_view kReadOldestTime;
+extern const std::string_view kListRuns;
 
 }  // namespace gp::spool::sql

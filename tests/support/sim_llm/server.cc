@@ -172,6 +172,14 @@ Server::Response Server::control(const Request& request) {
                                                       {"created", 0},
                                                       {"owned_by", "tests"}}})}});
     }
+    if (is_get && target.find("/models/simulated-") != std::string::npos) {
+      return json_answer(200, {{"id", target.substr(target.rfind('/') + 1)},
+                               {"object", "model"},
+                               {"created", 0},
+                               {"owned_by", "tests"}});
+    }
+    if (is_get && target.find("/models/") != std::string::npos)
+      return error_answer(404, "invalid_request_error", "model_not_found", "The model does not exist");
     if (is_get && target == "/control/health") return json_answer(200, {{"ok", true}, {"calls", calls_}});
     if (target == "/control/journal") {
       if (request.method() == http::verb::delete_) journal_ = Json::array();

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "core/base/secret.h"
+#include "core/runlog/schema.h"
+
+namespace gp::runlog {
+
+struct ProjectColumn {
+  std::string name;
+  std::string type;          ///< "text", "character varying", "uuid", "bigint", "jsonb" ...
+  bool is_required = false;  ///< NOT NULL and without a default
+};
+
+/// A database as the service's role finds it.
+struct DatabaseFacts {
+  int server_version = 0;  ///< 150020 is 15.20
+  std::string role;
+  bool is_standby = false;
+  bool may_create = false;  ///< tables, in the schema that comes first
+  Schema schema;
+  std::vector<std::string> missing_rights;     ///< "INSERT on generation_runs"
+  std::vector<ProjectColumn> project_columns;  ///< of the table projects; empty where there is none
+  std::chrono::milliseconds clock_ahead{
+      0};  ///< the database's clock minus this host's, give or take the trip
+};
+
+/// Connects and looks; changes nothing. Throws Error(kUnavailable) where it is away.
+DatabaseFacts inspect_database(const Secret& database_url);
+
+/// Does a notification that is sent over `database_url` reach a session of `listen_url` within `patience`? It
+/// does not through a pooler in transaction mode, where LISTEN seems to succeed. Throws Error(kUnavailable).
+bool can_listen(const Secret& listen_url, const Secret& database_url, std::chrono::milliseconds patience);
+
+}  // namespace gp::runlog

@@ -1,0 +1,2 @@
+-- How many steps PostgreSQL has not confirmed.
+SELECT count(*) FROM outbox

@@ -1,0 +1,103 @@
+#include "core/runlog/database_check.h"
+
+#include <algorithm>
+
+#include <boost/test/unit_test.hpp>
+
+#include "core/base/error.h"
+#include "core/runlog/log_probe.h"
+#include "tests/integration/database.h"
+
+using integration::Database;
+using integration::Migrated;
+using std::chrono::milliseconds;
+
+namespace {
+
+std::string type_of_id(const gp::runlog::DatabaseFacts& facts) {
+  const auto id = std::ranges::find(facts.project_columns, "id", &gp::runlog::ProjectColumn::name);
+  return id == facts.project_columns.end() ? "none" : id->type;
+}
+
+/// A role without rights, for one case.
+struct Stranger : Migrated {
+  std::string name = "r_" + gp::make_uuid().substr(0, 8);
+  Stranger() { script("CREATE ROLE " + name + " LOGIN"); }
+  ~Stranger() { script("DROP OWNED BY " + name + "; DROP ROLE " + name); }
+  Stranger(const Stranger&) = delete;
+  Stranger& operator=(const Stranger&) = delete;
+
+  gp::Secret their_url() const {
+    std::string text = url().reveal();
+    text.replace(text.find("user=postgres"), 13, "user=" + name);
+    return gp::Secret(text);
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(database_check)
+
+BOOST_FIXTURE_TEST_CASE(a_migrated_database_has_all_that_is_needed, Migrated) {
+  const auto facts = gp::runlog::inspect_database(url());
+  BOOST_TEST(facts.server_version >= 130000);
+  BOOST_TEST(facts.schema.version == gp::runlog::known_schema_version());
+  BOOST_TEST(facts.missing_rights.empty());
+  BOOST_TEST(facts.may_create);
+  BOOST_TEST(!facts.is_standby);
+  BOOST_TEST(type_of_id(facts) == "text");
+  BOOST_TEST((std::chrono::abs(facts.clock_ahead) < milliseconds(2000)));  // one and the same clock
+}
+
+BOOST_FIXTURE_TEST_CASE(a_database_without_tables_is_looked_at_all_the_same, Database) {
+  const auto facts = gp::runlog::inspect_database(url());
+  BOOST_TEST(facts.schema.version == 0);
+  BOOST_TEST(facts.project_columns.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(rights_that_the_role_lacks_are_named, Stranger) {
+  script("GRANT SELECT ON generation_schema, generation_runs, generation_events, projects TO " + name);
+  const auto facts = gp::runlog::inspect_database(their_url());
+  BOOST_TEST(facts.role == name);
+  BOOST_TEST(std::ranges::count(facts.missing_rights, "INSERT on generation_runs") == 1);
+  BOOST_TEST(std::ranges::count(facts.missing_rights, "USAGE on generation_start_order") == 1);
+  BOOST_TEST(std::ranges::count(facts.missing_rights, "SELECT on projects") == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(the_calling_apps_own_table_is_described, Database) {
+  script(
+      "CREATE TABLE projects (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, owner_id uuid NOT NULL, "
+      "kind text NOT "
+      "NULL DEFAULT 'x', spec_json jsonb, updated_at timestamptz)");
+  const auto facts = gp::runlog::inspect_database(url());
+  BOOST_TEST(type_of_id(facts) == "bigint");
+  for (const auto& column : facts.project_columns)
+    BOOST_TEST(column.is_required == (column.name == "owner_id"), column.name);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_direct_connection_hears_a_notification_and_another_database_does_not, Migrated) {
+  BOOST_TEST(gp::runlog::can_listen(url(), url(), std::chrono::seconds(10)));
+  const Database other;  // as through a pooler: LISTEN succeeds and nothing comes
+  BOOST_TEST(!gp::runlog::can_listen(other.url(), url(), milliseconds(300)));
+}
+
+BOOST_FIXTURE_TEST_CASE(the_probe_tells_what_health_ready_asks, Migrated) {
+  gp::runlog::LogProbe probe(url());
+  auto health = probe.look();
+  BOOST_TEST(health.is_reachable);
+  BOOST_TEST(health.queued == 0);
+  script(
+      "INSERT INTO generation_runs (run_id, project_id, chat_id, request, owner_email, queued_at) VALUES "
+      "(gen_random_uuid(), 'p', 'c', '{}', 'a@b.c', now() - interval '90 seconds')");
+  health = probe.look();
+  BOOST_TEST(health.queued == 1);
+  BOOST_TEST(health.oldest_queued.count() >= 90);
+  script(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'generate-project "
+      "health' AND datname "
+      "= current_database()");
+  BOOST_TEST(probe.look().is_reachable);  // on a new session
+  BOOST_TEST(!gp::runlog::LogProbe(gp::Secret("postgresql:///x?host=/nonexistent")).look().is_reachable);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

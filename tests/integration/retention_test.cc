@@ -1,0 +1,136 @@
+#include "core/runlog/retention.h"
+
+#include <string>
+
+#include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
+
+#include "core/runlog/run_intake.h"
+#include "core/runlog/run_list.h"
+#include "tests/integration/database.h"
+
+using gp::runlog::Retention;
+using integration::Migrated;
+using std::chrono::hours;
+using Kind = gp::runlog::StartOutcome::Kind;
+
+namespace {
+
+struct Runs : Migrated {
+  /// A run in `state` with two events; one that has ended did so `age_h` hours ago.
+  gp::RunId add(const std::string& project, const std::string& state, int age_h) const {
+    const auto run = gp::runlog::RunIntake(url()).start(integration::request(project)).run_id;
+    const bool has_ended = state == "complete" || state == "error";
+    script(
+        fmt::format("UPDATE generation_runs SET next_event_id = 3, state = '{}'{}{}{} WHERE run_id = '{}'",
+                    state, has_ended ? fmt::format(", finished_at = now() - interval '{} hours'", age_h) : "",
+                    state == "error" ? ", error_code = 'internal'" : "",
+                    state == "running"
+                        ? ", lease_owner = 'o', lease_token = gen_random_uuid(), lease_expires_at = now() - "
+                          "interval '1 year', started_at = now() - interval '1 year'"
+                        : "",
+                    run.str()));
+    script(fmt::format(
+        "INSERT INTO generation_events (run_id, id, type, data) VALUES ('{0}', 1, 'run_started', '{{}}'), "
+        "('{0}', 2, 'plan_completed', '{{}}')",
+        run.str()));
+    return run;
+  }
+  std::string events_of(const gp::RunId& run) const {
+    return value(fmt::format("SELECT count(*) FROM generation_events WHERE run_id = '{}'", run.str()));
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(retention)
+
+BOOST_FIXTURE_TEST_CASE(only_runs_that_ended_long_ago_are_pruned_with_the_owners_address, Runs) {
+  const auto old_complete = add("a", "complete", 50);
+  const auto old_error = add("b", "error", 50);
+  const auto young = add("c", "complete", 1);
+  const auto running = add("d", "running", 0);
+  const auto queued = add("e", "queued", 0);
+  script("INSERT INTO projects (id, spec_json) VALUES ('a', '{\"kept\": true}')");
+
+  Retention log(url());
+  const auto count = log.count(hours(48));
+  BOOST_TEST(count.runs == 2);
+  BOOST_TEST(count.events == 4);
+  const auto pruned = log.prune_some(hours(48), 100);
+  BOOST_TEST(pruned.runs.size() == 2u);
+  BOOST_TEST(pruned.events == 4);
+  for (const auto& run : {old_complete, old_error}) {
+    BOOST_TEST(events_of(run) == "0");
+    BOOST_TEST(value(fmt::format(
+                   "SELECT owner_email = '' AND events_pruned_at IS NOT NULL FROM generation_runs WHERE "
+                   "run_id = '{}'",
+                   run.str())) == "true");
+  }
+  for (const auto& run : {young, running, queued}) BOOST_TEST(events_of(run) == "2");
+  BOOST_TEST(value("SELECT spec_json ->> 'kept' FROM projects WHERE id = 'a'") == "true");
+  BOOST_TEST(log.prune_some(hours(48), 100).runs.empty());
+  BOOST_TEST(log.count(hours(48)).runs == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_batch_is_bounded_and_passes_over_runs_that_somebody_holds, Runs) {
+  const auto held = add("held", "complete", 50);
+  for (const char* project : {"a", "b", "c"}) add(project, "complete", 50);
+  gp::pg::Session other(url(), "test");
+  other.run_script(
+      fmt::format("BEGIN; SELECT 1 FROM generation_runs WHERE run_id = '{}' FOR UPDATE", held.str()));
+  Retention log(url());
+  BOOST_TEST(log.prune_some(hours(48), 2).runs.size() == 2u);
+  BOOST_TEST(log.prune_some(hours(48), 2).runs.size() == 1u);
+  BOOST_TEST(log.prune_some(hours(48), 2).runs.empty());
+  BOOST_TEST(events_of(held) == "2");
+  other.run_script("ROLLBACK");
+  BOOST_TEST(log.prune_some(hours(48), 2).runs.size() == 1u);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_has_expired_is_told_apart_from_what_was_never_there, Runs) {
+  const auto pruned = add("a", "complete", 50);
+  const auto kept = add("b", "complete", 1);
+  const gp::RunId unknown(gp::make_uuid());
+  Retention log(url());
+  log.prune_some(hours(48), 100);
+  const std::vector<gp::RunId> asked = {pruned, kept, unknown};
+  const auto expired = log.find_expired(asked);
+  BOOST_REQUIRE(expired.size() == 2u);
+  for (const auto& run : expired) {
+    BOOST_TEST((run.run_id == pruned || run.run_id == unknown));
+    BOOST_TEST(run.is_unknown == (run.run_id == unknown));
+  }
+}
+
+BOOST_FIXTURE_TEST_CASE(a_pruned_run_that_ended_in_error_begins_anew_and_a_complete_one_stays_complete,
+                        Runs) {
+  const auto failed = add("failed", "error", 50);
+  const auto complete = add("complete", "complete", 50);
+  Retention(url()).prune_some(hours(48), 100);
+  gp::runlog::RunIntake intake(url());
+  const auto again = intake.start(integration::request("failed"));
+  BOOST_TEST((again.kind == Kind::kStarted));
+  BOOST_TEST((again.run_id != failed));
+  BOOST_TEST(
+      value(fmt::format("SELECT next_event_id || ' ' || state || ' ' || attempt || ' ' || owner_email FROM "
+                        "generation_runs WHERE run_id = '{}'",
+                        again.run_id.str())) == "1 queued 1 huda@school.ae");
+  BOOST_TEST((intake.start(integration::request("complete")).kind == Kind::kAlready));
+  BOOST_TEST((intake.start(integration::request("complete")).run_id == complete));
+}
+
+BOOST_FIXTURE_TEST_CASE(runs_are_listed_newest_first_and_by_state, Runs) {
+  const auto first = add("a", "error", 50);
+  const auto second = add("b", "complete", 1);
+  const auto all = gp::runlog::list_runs(url(), std::nullopt, 10);
+  BOOST_REQUIRE(all.size() == 2u);
+  BOOST_TEST((all.front().run_id == second));
+  BOOST_TEST(all.front().last_event_id == 2);
+  BOOST_TEST(all.back().error_code == "internal");
+  BOOST_TEST(gp::runlog::list_runs(url(), std::nullopt, 1).size() == 1u);
+  BOOST_REQUIRE(gp::runlog::list_runs(url(), "error", 10).size() == 1u);
+  BOOST_TEST((gp::runlog::list_runs(url(), "error", 10).front().run_id == first));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
