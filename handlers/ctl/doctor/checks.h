@@ -1,0 +1,58 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/config.h"
+#include "core/llm/model_check.h"
+#include "core/runlog/database_check.h"
+#include "handlers/ctl/finding.h"
+
+/// What doctor looks at, one function and one file each. None changes anything, none throws for what it
+/// finds.
+namespace gp::ctl::doctor {
+
+/// Every setting that is wrong or missing; fills `config` where all can be read.
+Findings check_settings(const Environment& environment, std::optional<Config>& config);
+
+/// Reachable, version, schema, rights, the table projects, LISTEN. `ahead` becomes the database's clock minus
+/// this host's, where it answered.
+Findings check_database(const Config& config, std::optional<std::chrono::milliseconds>& ahead);
+
+/// What the facts of a database mean. Pure.
+Findings judge_database(const runlog::DatabaseFacts& facts);
+
+/// The file can be opened, is sound, and is not filling up.
+Findings check_spool(const Config& config);
+
+/// CSV_LOG_DIR can be written and has room.
+Findings check_log_folder(const Config& config);
+
+/// The site is active, and nginx may hold as many streams as SSE_MAX_STREAMS promises.
+Findings check_nginx(const Config& config, const std::string& nginx_dir);
+
+/// The key is accepted, the models exist and stay. `ahead` becomes the provider's clock minus this host's.
+Findings check_llm(const Config& config, std::optional<std::chrono::milliseconds>& ahead);
+
+/// What a provider's answer about MODEL_PRIMARY or MODEL_FALLBACK (`setting`) means. Pure.
+Finding judge_model(const std::string& setting, const std::string& model, const llm::ModelFacts& facts,
+                    WallTime now);
+
+/// How far this host's clock is from the others', where they are known.
+Findings check_clock(std::optional<std::chrono::milliseconds> database_ahead,
+                     std::optional<std::chrono::milliseconds> provider_ahead);
+
+/// What to look at.
+struct Scope {
+  std::string nginx_dir = "/etc/nginx";
+  std::vector<std::string>
+      skip;  ///< parts to leave out: "database", "spool", "log_folder", "nginx", "llm", "clock"
+};
+
+/// All of it, in the order above. Becomes the service's account on its way, as load_as_service does.
+Findings examine(const Scope& scope);
+
+}  // namespace gp::ctl::doctor

@@ -1,0 +1,76 @@
+// doctor [--json] [--skip PART ...] [--nginx-dir DIR]   looks at everything the service needs and says of
+// each thing how it is and what to do. Changes nothing. Exit code 1 where something has failed.
+
+#include <algorithm>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "handlers/ctl/command.h"
+#include "handlers/ctl/doctor/checks.h"
+#include "handlers/ctl/host.h"
+
+namespace gp::ctl {
+namespace {
+
+class Examination {
+ public:
+  explicit Examination(const doctor::Scope& scope) : scope_(scope) {}
+
+  Findings run() {
+    std::optional<Config> config;
+    add(doctor::check_settings(host_environment(), config));
+    become_service_user();
+    if (!config) return std::move(findings_);  // nothing else can be looked at without them
+    std::optional<std::chrono::milliseconds> database_ahead;
+    std::optional<std::chrono::milliseconds> provider_ahead;
+    if (is_wanted("database")) add(doctor::check_database(*config, database_ahead));
+    if (is_wanted("spool")) add(doctor::check_spool(*config));
+    if (is_wanted("log_folder")) add(doctor::check_log_folder(*config));
+    if (is_wanted("nginx")) add(doctor::check_nginx(*config, scope_.nginx_dir));
+    if (is_wanted("llm")) add(doctor::check_llm(*config, provider_ahead));
+    if (is_wanted("clock")) add(doctor::check_clock(database_ahead, provider_ahead));
+    return std::move(findings_);
+  }
+
+ private:
+  bool is_wanted(const char* part) const { return std::ranges::find(scope_.skip, part) == scope_.skip.end(); }
+  void add(Findings more) {
+    findings_.insert(findings_.end(), std::make_move_iterator(more.begin()),
+                     std::make_move_iterator(more.end()));
+  }
+
+  const doctor::Scope& scope_;
+  Findings findings_;
+};
+
+struct Options {
+  bool json = false;
+  doctor::Scope scope;
+};
+
+ExitCode report(const Options& options) {
+  const Findings findings = doctor::examine(options.scope);
+  fmt::print("{}", options.json ? dump_json(as_json(findings)) + "\n" : as_text(findings));
+  return has_failed(findings) ? ExitCode::kFailure : ExitCode::kOk;
+}
+
+}  // namespace
+
+Findings doctor::examine(const Scope& scope) { return Examination(scope).run(); }
+
+void add_doctor(CLI::App& app, Chosen& chosen) {
+  const auto options = std::make_shared<Options>();  // shared by the parser and what it chooses
+  CLI::App* sub = app.add_subcommand("doctor", "Look at everything the service needs, and say what to do");
+  sub->add_flag("--json", options->json, "One JSON object");
+  sub->add_option("--skip", options->scope.skip, "Leave out a part; may be given several times")
+      ->check(CLI::IsMember({"database", "spool", "log_folder", "nginx", "llm", "clock"}));
+  sub->add_option("--nginx-dir", options->scope.nginx_dir, "Where nginx.conf is")->capture_default_str();
+  sub->callback([=, &chosen] { chosen = [=] { return report(*options); }; });
+}
+
+}  // namespace gp::ctl

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace gp::ctl {
+
+/// Why this process could not make files in `folder`, as a sentence; empty where it could, or could make the
+/// folder itself.
+std::string folder_fault(const std::string& folder);
+
+/// Bytes that this process could still write to the disk that `folder`, or the nearest folder above it that
+/// exists, is on; -1: not known.
+std::int64_t free_bytes(const std::string& folder);
+
+}  // namespace gp::ctl

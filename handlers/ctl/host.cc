@@ -1,0 +1,71 @@
+#include "handlers/ctl/host.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/settings_file.h"
+
+namespace gp::ctl {
+namespace {
+
+std::string variable_or(const char* name, const char* otherwise) {
+  const char* value = std::getenv(name);
+  return value == nullptr || *value == '\0' ? otherwise : value;
+}
+
+bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+bool is_service_installed() { return exists(etc_dir() + "/generate-project.conf") && is_user(kServiceUser); }
+
+[[noreturn]] void cannot_become() {
+  throw Error(ErrorKind::kUnavailable,
+              fmt::format("cannot become the user {}: {}", kServiceUser, std::strerror(errno)));
+}
+
+}  // namespace
+
+std::string etc_dir() { return variable_or("GP_ETC_DIR", "/etc/generate-project"); }
+
+std::string data_dir() { return variable_or("GP_DATA_DIR", GP_DATA_DIR); }
+
+Environment host_environment() { return layered(process_environment(), settings_in(etc_dir())); }
+
+bool is_user(const std::string& name) { return ::getpwnam(name.c_str()) != nullptr; }
+
+Config load_as_service(std::span<const std::string_view> required) {
+  try {
+    Config config = load_config(host_environment(), required);
+    become_service_user();
+    return config;
+  } catch (const ConfigError& error) {
+    if (::geteuid() == 0 || !is_service_installed()) throw;
+    auto faults = error.faults();
+    faults.push_back(
+        {"user", fmt::format("the secrets in {} are open to root only: run this as root", etc_dir())});
+    throw ConfigError(std::move(faults));
+  }
+}
+
+void become_service_user() {
+  if (::geteuid() != 0 || !is_service_installed()) return;
+  const struct passwd* account = ::getpwnam(kServiceUser);
+  if (account == nullptr) return;
+  const uid_t uid = account->pw_uid;
+  const gid_t gid = account->pw_gid;
+  if (::initgroups(kServiceUser, gid) != 0 || ::setgid(gid) != 0 || ::setuid(uid) != 0) cannot_become();
+  if (::setuid(0) == 0) throw Error(ErrorKind::kBug, "the rights of root could be taken back");
+  // libpq takes the role's name from the account; what the shell of root says of itself must not mislead it.
+  for (const char* name : {"USER", "LOGNAME"}) ::setenv(name, kServiceUser, 1);
+  ::setenv("HOME", "/nonexistent", 1);
+  ::umask(0027);
+}
+
+}  // namespace gp::ctl

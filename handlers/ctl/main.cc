@@ -1,0 +1,65 @@
+// `generate-project`: the command line for people. It talks to the database directly and needs no handler to
+// run. Each subcommand is a file of its name in this folder. Exit codes: core/base/exit_code.h; `run` and
+// `tail` give 1 where the run ended in error, `doctor` where something has failed, `migrate --check` where
+// something is to be applied.
+
+#include <cstdio>
+#include <functional>
+
+#include <fmt/format.h>
+
+#include "core/base/config.h"
+#include "core/base/error.h"
+#include "handlers/ctl/command.h"
+
+namespace {
+
+using gp::Error;
+using gp::ErrorKind;
+using gp::ExitCode;
+
+ExitCode exit_code_for(const Error& error) {
+  switch (error.kind()) {
+    case ErrorKind::kBadInput:
+      return ExitCode::kUsage;
+    case ErrorKind::kNotFound:
+      return ExitCode::kFailure;
+    case ErrorKind::kConflict:
+    case ErrorKind::kSchema:
+      return ExitCode::kConfig;
+    case ErrorKind::kBug:
+      return ExitCode::kSoftware;
+    default:
+      return ExitCode::kUnavailable;
+  }
+}
+
+/// Runs one subcommand; whatever goes wrong becomes one message on stderr and an exit code.
+ExitCode guarded(const gp::ctl::Chosen& command) {
+  try {
+    return command();
+  } catch (const gp::ConfigError& error) {
+    fmt::print(stderr, "generate-project: {}\n", error.what());
+    return ExitCode::kConfig;
+  } catch (const Error& error) {
+    fmt::print(stderr, "generate-project: {}\n", error.what());
+    return exit_code_for(error);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "generate-project: {}\n", error.what());
+    return ExitCode::kSoftware;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Classroom projects, written live and impossible to lose", "generate-project");
+  gp::ctl::Chosen chosen;
+  gp::ctl::add_commands(app, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? gp::to_int(ExitCode::kOk) : gp::to_int(ExitCode::kUsage);
+  }
+  return gp::to_int(guarded(chosen));
+}

@@ -1,0 +1,75 @@
+// nginx-site --enable [--port N] [--server-name NAMES] [--tls-cert FILE --tls-key FILE]
+// nginx-site --disable
+//   makes the service's site of Debian's nginx, or removes it. Edits nothing of nginx's own.
+
+#include "handlers/ctl/nginx_site.h"
+
+#include <filesystem>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "core/base/config.h"
+#include "handlers/ctl/command.h"
+#include "handlers/ctl/host.h"
+#include "handlers/ctl/nginx_limits.h"
+
+namespace gp::ctl {
+namespace {
+
+struct Options {
+  bool enable = false;
+  bool disable = false;
+  std::string nginx_dir = kDefaultNginxDir;
+  SiteValues values;
+};
+
+bool has_ipv6() {
+  std::error_code ignored;
+  return std::filesystem::exists("/proc/net/if_inet6", ignored);
+}
+
+SiteValues complete(SiteValues values, const std::string& nginx_dir) {
+  const Config config = load_config(host_environment(), {});
+  if (values.port == 0) values.port = config.port;
+  values.runtime_dir = config.runtime_dir;
+  values.www_dir = data_dir() + "/www";
+  values.streams = read_nginx_limits(nginx_dir).streams();
+  values.has_ipv6 = has_ipv6();
+  return values;
+}
+
+ExitCode apply(const Options& options) {
+  const SitePlaces places = site_places(options.nginx_dir);
+  if (options.disable) {
+    const bool was_there = disable_site(options.nginx_dir);
+    fmt::print("{}\n", was_there ? "removed " + places.available : "there is no such site");
+    return ExitCode::kOk;
+  }
+  const SiteValues values = complete(options.values, options.nginx_dir);
+  const bool is_new = enable_site(options.nginx_dir, render_site(data_dir() + "/nginx", values));
+  fmt::print("{} {}: port {}{}, up to {} streams\n", is_new ? "enabled" : "unchanged:", places.enabled,
+             values.port, values.tls_cert.empty() ? "" : " with TLS", values.streams);
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void add_nginx_site(CLI::App& app, Chosen& chosen) {
+  const auto options = std::make_shared<Options>();  // shared by the parser and what it chooses
+  CLI::App* sub = app.add_subcommand("nginx-site", "Enable or disable the service's site of nginx");
+  CLI::Option_group* which = sub->add_option_group("what to do");
+  which->add_flag("--enable", options->enable, "Render the site, test it, and have nginx read it");
+  which->add_flag("--disable", options->disable, "Remove what --enable made");
+  which->require_option(1);
+  sub->add_option("--port", options->values.port, "The TCP port; PORT where it is not given")
+      ->check(CLI::Range(1, 65535));
+  sub->add_option("--server-name", options->values.server_name, "Host names; _ takes all")
+      ->capture_default_str();
+  sub->add_option("--tls-cert", options->values.tls_cert, "Certificate chain, PEM; the port then speaks TLS");
+  sub->add_option("--tls-key", options->values.tls_key, "Its key, PEM");
+  sub->add_option("--nginx-dir", options->nginx_dir, "Where nginx.conf is")->capture_default_str();
+  sub->callback([=, &chosen] { chosen = [=] { return apply(*options); }; });
+}
+
+}  // namespace gp::ctl

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace gp::ctl {
+
+/// Where the site is, in Debian's way.
+struct SitePlaces {
+  std::string available;  ///< sites-available/generate-project.conf: what is rendered
+  std::string enabled;    ///< sites-enabled/generate-project.conf: a link to it
+};
+
+SitePlaces site_places(const std::string& nginx_dir);
+
+inline constexpr const char* kDefaultNginxDir = "/etc/nginx";
+
+/// What the templates in nginx/ are filled with.
+struct SiteValues {
+  std::int64_t port = 0;
+  std::string server_name = "_";  ///< one or several host names; _ takes every one
+  std::string tls_cert;           ///< PEM files, both or none; with them the port speaks TLS and HTTP/2
+  std::string tls_key;
+  std::string runtime_dir;
+  std::string www_dir;
+  std::int64_t streams = 0;
+  bool has_ipv6 = true;
+};
+
+/// The whole site as one file, the snippets put in where the template includes them. Throws Error(kBadInput)
+/// naming the option that cannot stand in a configuration, Error(kNotFound) where a template is missing.
+std::string render_site(const std::string& templates_dir, const SiteValues& values);
+
+/// Puts `text` in its places, asks `nginx -t`, and has nginx read it; where nginx refuses it everything is as
+/// before, and Error(kConflict) says why. Files of the same names that this program did not make are left
+/// alone: Error(kConflict). False where nothing had to be done.
+bool enable_site(const std::string& nginx_dir, const std::string& text);
+
+/// Removes what enable_site() made, and nothing else. False where there is nothing.
+bool disable_site(const std::string& nginx_dir);
+
+}  // namespace gp::ctl

@@ -1,0 +1,87 @@
+#include "handlers/ctl/settings_page.h"
+
+#include <string_view>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "core/base/config.h"
+
+namespace gp::ctl {
+namespace {
+
+/// Text as roff takes it: a minus that can be copied, no line that looks like a request.
+std::string roff(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    if (c == '\\') {
+      result += "\\e";
+    } else if (c == '-') {
+      result += "\\-";
+    } else {
+      result += c;
+    }
+  }
+  return result.starts_with('.') || result.starts_with('\'') ? "\\&" + result : result;
+}
+
+constexpr std::string_view kHead = R"(.\" Made by: generate-project settings --man
+.TH GENERATE\-PROJECT.CONF 5 "" "generate\-project" "File formats"
+.SH NAME
+generate\-project.conf \- settings of the service generate\-project
+.SH SYNOPSIS
+.I /etc/generate\-project/generate\-project.conf
+.SH DESCRIPTION
+Each line is
+.IR NAME = value ,
+as systemd reads it for
+.BR EnvironmentFile= ;
+lines that begin with # are comments. A value may stand in quotes; backslashes are not understood.
+An empty value counts as not set. The processes of the service read the settings when they start:
+.B systemctl restart \(aqgenerate\-project\-*.service\(aq
+puts a change in force without a failed request, because systemd keeps the sockets open.
+.PP
+.BR generate\-project (1)
+reads the same file; a variable in its own environment goes before a line of the file.
+)";
+
+constexpr std::string_view kSecrets = R"(.SH SECRETS
+The settings marked as secret do not belong into this file, which everybody may read. Each is a file that only root
+may read, which systemd hands to the processes that need it and to no others:
+.TP
+.I /etc/generate\-project/credentials/OPENAI_API_KEY
+.TP
+.I /etc/generate\-project/credentials/DATABASE_URL
+.PP
+Outside of systemd,
+.IB NAME _FILE
+may name a file that holds the value.
+)";
+
+constexpr std::string_view kFoot = R"(.SH SEE ALSO
+.BR generate\-project (1),
+.BR generate\-project (8),
+.BR systemd.exec (5)
+)";
+
+std::string entry(const Setting& setting) {
+  std::string text = fmt::format(".TP\n.B {}\n{}.\n", roff(setting.name), roff(setting.help));
+  text += fmt::format("Allowed: {}{}{}.", roff(setting.allowed), setting.unit.empty() ? "" : " ",
+                      roff(setting.unit));
+  if (!setting.default_value.empty()) text += fmt::format(" Default: {}.", roff(setting.default_value));
+  if (std::holds_alternative<Secret Config::*>(setting.member)) text += " Secret.";
+  return text + "\n";
+}
+
+}  // namespace
+
+std::string settings_page() {
+  std::string page(kHead);
+  page += kSecrets;
+  page += ".SH SETTINGS\n";
+  for (const Setting& setting : settings()) page += entry(setting);
+  page += kFoot;
+  return page;
+}
+
+}  // namespace gp::ctl

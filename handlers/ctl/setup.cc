@@ -1,0 +1,280 @@
+// setup [--dry-run] [--openai-api-key-file FILE] [--port N ...]   makes a host with Debian's postgresql and
+// nginx serve: role and database, credentials, tables, a look by doctor, the site of nginx, the service. As
+// root. Each step says what it does; whatever is there already is left as it is, so it may be run again after
+// a failure.
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/config.h"
+#include "core/base/error.h"
+#include "core/base/unique_fd.h"
+#include "handlers/ctl/command.h"
+#include "handlers/ctl/host.h"
+#include "handlers/ctl/program.h"
+
+namespace gp::ctl {
+namespace {
+
+namespace fs = std::filesystem;
+using Words = std::vector<std::string>;
+
+constexpr const char* kLocalDatabase = "postgresql:///generate-project";
+constexpr std::chrono::seconds kStartPatience{60};
+
+struct Options {
+  bool dry_run = false;
+  std::string key_file;
+  std::string nginx_dir = "/etc/nginx";
+  std::vector<std::string> site;  ///< options for nginx-site
+  std::vector<std::string> skip;  ///< parts for doctor to leave out
+};
+
+[[noreturn]] void stop(const std::string& what, const std::string& advice) {
+  throw Error(ErrorKind::kUnavailable, fmt::format("{}\n  -> {}\n  Then run setup again.", what, advice));
+}
+
+std::string trimmed(std::string text) {
+  while (text.ends_with('\n') || text.ends_with(' ')) text.pop_back();
+  return text;
+}
+
+std::string credential_path(const char* name) { return fmt::format("{}/credentials/{}", etc_dir(), name); }
+
+bool is_set(const char* name) {
+  const auto value = host_environment()(name);
+  return value && !value->empty();
+}
+
+bool has_line(const std::string& text, const std::string& line) {
+  return ("\n" + text).find("\n" + line + "\n") != std::string::npos ||
+         ("\n" + text).find("\n" + line + "|") != std::string::npos;
+}
+
+/// psql and its kin as the owner of Debian's cluster, which knows that account without a password.
+Words as_postgres(Words words) {
+  Words all = {"runuser", "-u", "postgres", "--"};
+  all.insert(all.end(), words.begin(), words.end());
+  return all;
+}
+
+class Setup {
+ public:
+  explicit Setup(const Options& options) : options_(options) {}
+
+  void run() {
+    check_host();
+    add_credentials();
+    if (uses_local_database()) {
+      add_role();
+      add_database();
+    }
+    migrate();
+    examine();
+    enable_site();
+    start();
+  }
+
+ private:
+  bool uses_local_database() const {
+    return host_environment()("DATABASE_URL").value_or(kLocalDatabase) == kLocalDatabase;
+  }
+
+  static void say(const std::string& text) {
+    fmt::print("== {}\n", text);
+    std::fflush(stdout);
+  }
+
+  /// Does one step by a program, or only shows it.
+  ProgramOutcome step(const std::string& what, const Words& words) const {
+    say(fmt::format("{}: {}", what, as_shell_line(words)));
+    if (options_.dry_run) return {0, {}};
+    auto outcome = run_program(words);
+    if (!outcome.output.empty()) fmt::print("{}\n", trimmed(outcome.output));
+    return outcome;
+  }
+
+  void require(const std::string& what, const Words& words, const std::string& advice) const {
+    if (!step(what, words).is_good()) stop(what + ": failed", advice);
+  }
+
+  void check_host() const {
+    say("looking at this host");
+    if (options_.dry_run) return;
+    if (::geteuid() != 0) stop("setup makes accounts and starts services", "run it as root");
+    if (!is_user(kServiceUser)) {
+      stop(fmt::format("there is no account {}", kServiceUser),
+           "install the package: apt install ./generate-project_*.deb");
+    }
+    if (!fs::exists("/run/systemd/system"))
+      stop("systemd does not run here", "see the manual page generate-project(8)");
+  }
+
+  // Secrets
+  // ---------------------------------------------------------------------------------------------------------
+
+  void add_credentials() const {
+    if (!is_set("DATABASE_URL")) {
+      say(fmt::format("writing {}: this host's PostgreSQL, by peer authentication",
+                      credential_path("DATABASE_URL")));
+      write_credential("DATABASE_URL", kLocalDatabase);
+    }
+    if (!options_.key_file.empty()) {
+      say(fmt::format("copying the key to {}", credential_path("OPENAI_API_KEY")));
+      write_credential("OPENAI_API_KEY", read_key());
+    }
+    if (options_.dry_run || is_set("OPENAI_API_KEY")) return;
+    stop("there is no key for the LLM provider",
+         fmt::format(
+             "write it to {} (owner root, mode 0600), or give setup --openai-api-key-file; for a server "
+             "without keys any text will do",
+             credential_path("OPENAI_API_KEY")));
+  }
+
+  std::string read_key() const {
+    std::ifstream file(options_.key_file, std::ios::binary);
+    const std::string key = trimmed(std::string{std::istreambuf_iterator<char>(file), {}});
+    if (key.empty())
+      stop(fmt::format("there is no key in {}", options_.key_file), "name a file that holds it");
+    return key;
+  }
+
+  /// Nobody but root may read it at any moment.
+  void write_credential(const char* name, const std::string& value) const {
+    if (options_.dry_run) return;
+    const std::string path = credential_path(name);
+    const fs::path folder = fs::path(path).parent_path();
+    fs::create_directories(folder);
+    fs::permissions(folder, fs::perms::owner_all);
+    const std::string draft = path + ".new";
+    ::unlink(draft.c_str());
+    const UniqueFd file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    const std::string text = value + "\n";
+    const bool is_written =
+        file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    if (!is_written || ::rename(draft.c_str(), path.c_str()) != 0)
+      stop(fmt::format("cannot write {}", path), "make room on that disk");
+  }
+
+  // The database
+  // ----------------------------------------------------------------------------------------------------
+
+  static constexpr const char* kDatabaseAdvice =
+      "is Debian's postgresql installed and running? apt install postgresql; systemctl start postgresql. Or "
+      "put the "
+      "address of another server into the credential DATABASE_URL";
+
+  std::string ask_postgres(const Words& words) const {
+    if (options_.dry_run) return {};
+    const auto outcome = run_program(as_postgres(words));
+    if (!outcome.is_good())
+      stop(fmt::format("PostgreSQL does not answer: {}", trimmed(outcome.output)), kDatabaseAdvice);
+    return outcome.output;
+  }
+
+  void add_role() const {
+    const Words list = {"psql", "-XAtq", "-c", fmt::format("\\du \"{}\"", kServiceUser)};
+    if (has_line(ask_postgres(list), kServiceUser)) return say("the role is there");
+    require("making the role",
+            as_postgres({"createuser", "--no-superuser", "--no-createdb", "--no-createrole", kServiceUser}),
+            kDatabaseAdvice);
+  }
+
+  void add_database() const {
+    if (has_line(ask_postgres({"psql", "-XAtql"}), kServiceUser)) return say("the database is there");
+    require("making the database",
+            as_postgres({"createdb", "--encoding=UTF8", "--template=template0", "--owner", kServiceUser,
+                         kServiceUser}),
+            kDatabaseAdvice);
+  }
+
+  // This program itself
+  // ------------------------------------------------------------------------------------------------------
+
+  /// Another process of this program: what becomes the service's account there must not become it here.
+  static Words self(Words words) {
+    words.insert(words.begin(), fs::read_symlink("/proc/self/exe").string());
+    return words;
+  }
+
+  void migrate() const { require("making the tables", self({"migrate"}), "see the message above"); }
+
+  void examine() const {
+    Words words = self({"doctor", "--nginx-dir", options_.nginx_dir});
+    for (const std::string& part : options_.skip) {
+      words.emplace_back("--skip");
+      words.push_back(part);
+    }
+    require("looking at everything", words,
+            "do what doctor says above; setup --skip-check llm leaves out a part");
+  }
+
+  void enable_site() const {
+    Words words = self({"nginx-site", "--enable", "--nginx-dir", options_.nginx_dir});
+    words.insert(words.end(), options_.site.begin(), options_.site.end());
+    require("enabling the site of nginx", words,
+            "see the message above; apt install nginx where it is missing");
+  }
+
+  // The service
+  // -------------------------------------------------------------------------------------------------------
+
+  void start() const {
+    require("starting", {"systemctl", "enable", "--now", "generate-project.target"},
+            "journalctl -u 'generate-project-*'");
+    if (options_.dry_run) return;
+    const auto port = load_config(host_environment(), {}).port;
+    say("waiting for the workers and handlers");
+    const SteadyTime deadline = steady_now() + kStartPatience;
+    while (!run_program({"systemctl", "is-active", "--quiet", "generate-project-worker.service"}).is_good()) {
+      if (steady_now() > deadline) stop("the worker does not start", "journalctl -u generate-project-worker");
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    }
+    say(fmt::format("it serves: GET /health/ready on port {} says how it is", port));
+  }
+
+  const Options& options_;
+};
+
+ExitCode set_up(const Options& options) {
+  Setup(options).run();
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void add_setup(CLI::App& app, Chosen& chosen) {
+  const auto options = std::make_shared<Options>();  // shared by the parser and what it chooses
+  CLI::App* sub = app.add_subcommand("setup", "Make this host serve, with Debian's postgresql and nginx");
+  sub->add_flag("--dry-run", options->dry_run, "Only show the steps");
+  sub->add_option("--openai-api-key-file", options->key_file, "A file that holds the provider's key")
+      ->check(CLI::ExistingFile);
+  sub->add_option("--skip-check", options->skip,
+                  "A part for doctor to leave out; may be given several times");
+  sub->add_option("--nginx-dir", options->nginx_dir, "Where nginx.conf is")->capture_default_str();
+  for (const char* name : {"--port", "--server-name", "--tls-cert", "--tls-key"}) {
+    sub->add_option_function<std::string>(
+        name,
+        [options, name](const std::string& value) {
+          options->site.emplace_back(name);
+          options->site.push_back(value);
+        },
+        "As for nginx-site");
+  }
+  sub->callback([=, &chosen] { chosen = [=] { return set_up(*options); }; });
+}
+
+}  // namespace gp::ctl

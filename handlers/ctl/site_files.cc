@@ -1,0 +1,166 @@
+// The site's two places under nginx's folder, and nginx itself.
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "core/base/error.h"
+#include "handlers/ctl/nginx_site.h"
+#include "handlers/ctl/program.h"
+
+namespace gp::ctl {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// By this first line a file is known as ours.
+constexpr std::string_view kMark =
+    "# Made by 'generate-project nginx-site --enable', which overwrites changes; '--disable' removes it.\n";
+
+std::optional<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return std::nullopt;
+  return std::string{std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Whole or not at all: nginx may be told to read its files at any moment.
+void write_file(const std::string& path, const std::string& text) {
+  const std::string draft = path + ".new";
+  {
+    std::ofstream file(draft, std::ios::binary | std::ios::trunc);
+    file << text;
+    file.close();
+    if (!file) throw Error(ErrorKind::kUnavailable, fmt::format("cannot write {}", draft));
+  }
+  ::chmod(draft.c_str(), 0644);
+  fs::rename(draft, path);
+}
+
+void require_ours(const std::string& path, const std::optional<std::string>& content) {
+  if (content && !content->starts_with(kMark)) {
+    throw Error(ErrorKind::kConflict,
+                fmt::format("{} was not made by this program, or was replaced: move it away first", path));
+  }
+}
+
+bool is_our_link(const SitePlaces& places) {
+  std::error_code ignored;
+  return fs::is_symlink(places.enabled, ignored) &&
+         fs::read_symlink(places.enabled, ignored) == places.available;
+}
+
+bool exists(const std::string& path) {
+  std::error_code ignored;
+  return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;
+}
+
+/// The state of both places, to go back to.
+class Former {
+ public:
+  explicit Former(const SitePlaces& places)
+      : places_(places), content_(read_file(places.available)), had_link_(exists(places.enabled)) {}
+
+  const std::optional<std::string>& content() const { return content_; }
+  bool had_link() const { return had_link_; }
+
+  void restore() const {
+    std::error_code ignored;
+    if (!had_link_) fs::remove(places_.enabled, ignored);
+    if (content_) {
+      write_file(places_.available, *content_);
+    } else {
+      fs::remove(places_.available, ignored);
+    }
+  }
+
+ private:
+  const SitePlaces& places_;
+  std::optional<std::string> content_;
+  bool had_link_;
+};
+
+/// nginx with the configuration in `nginx_dir`.
+std::vector<std::string> nginx(const std::string& nginx_dir, std::vector<std::string> options) {
+  std::vector<std::string> words = {"nginx"};
+  if (nginx_dir != kDefaultNginxDir) {
+    for (const std::string& word :
+         {std::string("-p"), nginx_dir, std::string("-c"), nginx_dir + "/nginx.conf"})
+      words.push_back(word);
+  }
+  for (std::string& option : options) words.push_back(std::move(option));
+  return words;
+}
+
+/// Has a running nginx read its files again. One that does not run reads them when it starts.
+void reload(const std::string& nginx_dir) {
+  const bool by_systemd = nginx_dir == kDefaultNginxDir && exists("/run/systemd/system");
+  if (by_systemd) {
+    if (!run_program({"systemctl", "is-active", "--quiet", "nginx.service"}).is_good()) return;
+    const auto outcome = run_program({"systemctl", "reload", "nginx.service"});
+    if (!outcome.is_good()) throw Error(ErrorKind::kUnavailable, "nginx was not reloaded: " + outcome.output);
+    return;
+  }
+  // Its failure says that no nginx runs: the files themselves have just been tested.
+  run_program(nginx(nginx_dir, {"-s", "reload"}));
+}
+
+void require_accepted(const std::string& nginx_dir, const Former& former) {
+  const auto outcome = run_program(nginx(nginx_dir, {"-t"}));
+  if (outcome.is_good()) return;
+  former.restore();
+  throw Error(ErrorKind::kConflict,
+              fmt::format("nginx refuses its configuration with the site; everything is as "
+                          "before. It says:\n{}",
+                          outcome.output));
+}
+
+}  // namespace
+
+SitePlaces site_places(const std::string& nginx_dir) {
+  return {nginx_dir + "/sites-available/generate-project.conf",
+          nginx_dir + "/sites-enabled/generate-project.conf"};
+}
+
+bool enable_site(const std::string& nginx_dir, const std::string& text) {
+  const SitePlaces places = site_places(nginx_dir);
+  const Former former(places);
+  require_ours(places.available, former.content());
+  if (former.had_link() && !is_our_link(places))
+    throw Error(ErrorKind::kConflict, fmt::format("{} leads elsewhere: move it away first", places.enabled));
+  const std::string content = std::string(kMark) + text;
+  if (former.had_link() && former.content() == content) return false;
+  try {
+    for (const std::string& path : {places.available, places.enabled})
+      fs::create_directories(fs::path(path).parent_path());
+    write_file(places.available, content);
+    if (!former.had_link()) fs::create_symlink(places.available, places.enabled);
+  } catch (const fs::filesystem_error& error) {
+    former.restore();
+    throw Error(ErrorKind::kUnavailable, error.what());
+  }
+  require_accepted(nginx_dir, former);
+  reload(nginx_dir);
+  return true;
+}
+
+bool disable_site(const std::string& nginx_dir) {
+  const SitePlaces places = site_places(nginx_dir);
+  const Former former(places);
+  if (!former.content() && !is_our_link(places)) return false;
+  require_ours(places.available, former.content());
+  std::error_code fault;
+  if (is_our_link(places)) fs::remove(places.enabled, fault);
+  if (!fault) fs::remove(places.available, fault);
+  if (fault) throw Error(ErrorKind::kUnavailable, fmt::format("cannot remove the site: {}", fault.message()));
+  reload(nginx_dir);
+  return true;
+}
+
+}  // namespace gp::ctl

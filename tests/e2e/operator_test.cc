@@ -1,0 +1,302 @@
+// The operator's side: readiness, schema versions met by the real handlers, retention, and the command line.
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/base/clock.h"
+#include "core/pg/session.h"
+#include "core/runlog/schema.h"
+#include "tests/e2e/on_stack.h"
+
+using e2e::OnStack;
+using e2e::stack;
+using gp::Json;
+using std::chrono::seconds;
+using support::start_body;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Settings {
+  Settings() { OnStack::settings = {{"WORKER_PROCESSES", "1"}}; }
+} settings_before_the_stack;
+
+}  // namespace
+
+BOOST_TEST_GLOBAL_FIXTURE(OnStack);
+
+namespace {
+
+const std::string kPrograms = std::string(GP_BUILD_DIR) + "/handlers/";
+
+/// What the stack's own processes were started with, for programs that the test starts.
+std::map<std::string, std::string> environment(const std::string& database_url) {
+  return {{"DATABASE_URL", database_url},
+          {"OPENAI_API_KEY", "sk-hunter2"},
+          {"GP_ETC_DIR", "/nonexistent"},
+          {"SPOOL_PATH", stack().folder() + "/state/spool/spool.db"},
+          {"CSV_LOG_DIR", stack().folder() + "/state/logs"},
+          {"RETENTION_S", "86400"}};
+}
+
+support::Outcome program(const std::string& arguments) {
+  return support::run(kPrograms + "generate-project " + arguments, environment(stack().database_url()));
+}
+
+void script(const std::string& sql) {
+  gp::pg::Session(gp::Secret(stack().database_url()), "test").run_script(sql);
+}
+
+bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+std::string status_of(const Json& ready, const char* check) {
+  return ready.at("checks").at(check).at("status").get<std::string>();
+}
+
+/// /health/ready once it answers `status`, within 30 s; the last answer otherwise.
+support::Reply ready_when(int status) {
+  const auto deadline = gp::steady_now() + seconds(30);
+  auto reply = stack().get("/health/ready");
+  while (reply.status != status && gp::steady_now() < deadline) {
+    support::run("sleep 0.1");
+    reply = stack().get("/health/ready");
+  }
+  return reply;
+}
+
+/// A database of the stack's server without our tables.
+struct EmptyDatabase {
+  std::string url = stack().database_url();
+  EmptyDatabase() {
+    script("CREATE DATABASE empty");
+    url.replace(url.find("///postgres?"), 12, "///empty?");
+  }
+  ~EmptyDatabase() { script("DROP DATABASE empty WITH (FORCE)"); }
+  EmptyDatabase(const EmptyDatabase&) = delete;
+  EmptyDatabase& operator=(const EmptyDatabase&) = delete;
+};
+
+/// A run that has ended, and whose end is made to lie two days back.
+std::string old_run(const std::string& name) {
+  const std::string run_id = stack().start(start_body(name));
+  BOOST_REQUIRE(stack().follow(run_id).back().name == "run_completed");
+  script(fmt::format("UPDATE generation_runs SET finished_at = now() - interval '2 days' WHERE run_id = '{}'",
+                     run_id));
+  return run_id;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(operation)
+
+// Readiness
+// -------------------------------------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(a_sound_host_is_ready_and_says_why) {
+  const auto reply = ready_when(200);
+  BOOST_REQUIRE(reply.status == 200);
+  const Json ready = reply.json();
+  BOOST_TEST(ready.at("ok") == true);
+  for (const char* check : {"postgres", "schema", "spool", "listener", "workers", "queue"})
+    BOOST_TEST(status_of(ready, check) == "ok", reply.body);
+  BOOST_TEST(ready.at("checks").at("workers").at("processes") == 1);
+  BOOST_TEST(reply.header("cache-control") == "no-store");
+}
+
+BOOST_AUTO_TEST_CASE(a_database_that_is_stopped_is_named_and_the_host_is_ready_again_when_it_is_back) {
+  stack().stop_database();
+  const auto reply = ready_when(503);
+  BOOST_TEST(reply.status == 503);
+  BOOST_TEST(status_of(reply.json(), "postgres") == "fail");
+  BOOST_TEST(!holds(reply.body, stack().folder()));  // no address of the database
+  BOOST_TEST(stack().get("/health").status == 200);
+  stack().start_database();
+  BOOST_TEST(ready_when(200).status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(a_database_that_hangs_delays_neither_answer) {
+  const std::string server =
+      support::run_or_throw(fmt::format("awk '{{print $1}}' {}/postgres/run/postgres.pid", stack().folder()));
+  const std::string all = fmt::format("{0} $(pgrep -P {0})", std::stoi(server));
+  BOOST_REQUIRE(ready_when(200).status == 200);
+  support::run_or_throw("kill -STOP " + all);
+  const auto begun = gp::steady_now();
+  const auto reply = ready_when(503);
+  const auto first = gp::steady_now();
+  for (int i = 0; i < 20; ++i) {
+    BOOST_TEST(stack().get("/health").status == 200);
+    BOOST_TEST(stack().get("/health/ready").status == 503);
+  }
+  const auto rest = gp::steady_now() - first;
+  support::run_or_throw("kill -CONT " + all);
+  BOOST_TEST(reply.status == 503);
+  BOOST_TEST(reply.json().at("checks").at("postgres").at("detail") == "no answer in time");
+  BOOST_TEST((first - begun < seconds(8)));
+  BOOST_TEST((rest < seconds(8)));
+  BOOST_TEST(ready_when(200).status == 200);
+}
+
+// Schema versions
+// ----------------------------------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(every_pool_that_meets_a_database_without_tables_says_what_to_do_and_exits_with_78) {
+  const EmptyDatabase empty;
+  const support::TempFolder folder;
+  auto settings = environment(empty.url);
+  settings["RUNTIME_DIR"] = folder.path();
+  settings["SPOOL_PATH"] = folder.path() + "/spool.db";
+  const auto outcome = support::run(fmt::format("for name in start status events worker; do\n"
+                                                "  (timeout 60 {}gp-$name; echo \"$name ended with $?\") &\n"
+                                                "done\nwait",
+                                                kPrograms),
+                                    settings);
+  for (const char* name : {"start", "status", "events", "worker"})
+    BOOST_TEST(holds(outcome.output, fmt::format("{} ended with 78", name)), outcome.output);
+  BOOST_TEST(holds(outcome.output, "run 'generate-project migrate'"));
+}
+
+BOOST_AUTO_TEST_CASE(a_newer_schema_that_only_adds_disturbs_nobody_and_one_that_does_not_ends_new_processes) {
+  script("INSERT INTO generation_schema (version, name, compatible_from) VALUES (900, 'adds', 1)");
+  stack().restart("status");
+  const std::string run_id = stack().start(start_body("beside_newer"));
+  BOOST_TEST(stack().follow(run_id).back().name == "run_completed");
+  BOOST_TEST(ready_when(200).status == 200);
+
+  script("INSERT INTO generation_schema (version, name, compatible_from) VALUES (901, 'drops', 901)");
+  const auto reply = ready_when(503);
+  BOOST_TEST(status_of(reply.json(), "schema") == "fail");
+  const support::TempFolder folder;
+  auto settings = environment(stack().database_url());
+  settings["RUNTIME_DIR"] = folder.path();
+  const auto outcome = support::run(fmt::format("timeout 60 {}gp-status", kPrograms), settings);
+  BOOST_TEST(outcome.exit_code == 78);
+  BOOST_TEST(holds(outcome.output, "install the newer version"), outcome.output);
+  BOOST_TEST(program("migrate").exit_code == 78);
+
+  script("DELETE FROM generation_schema WHERE version >= 900");
+  BOOST_TEST(ready_when(200).status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(migrate_tells_what_it_would_do_and_does_it_once) {
+  const EmptyDatabase empty;
+  const auto migrate = [&](const std::string& option) {
+    return support::run(fmt::format("{}generate-project migrate {}", kPrograms, option),
+                        environment(empty.url));
+  };
+  BOOST_TEST(holds(migrate("--dry-run").output, "would apply 0001_create_runs_and_events"));
+  BOOST_TEST(migrate("--check").exit_code == 1);
+  BOOST_TEST(holds(migrate("").output, "applied 0001_create_runs_and_events"));
+  BOOST_TEST(migrate("--check").exit_code == 0);
+  BOOST_TEST(holds(migrate("--dry-run").output, "nothing to apply"));
+}
+
+// Retention
+// -------------------------------------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(prune_removes_old_runs_everywhere_and_their_streams_answer_410) {
+  const std::string old_id = old_run("pruned");
+  const std::string young_id = stack().start(start_body("kept"));
+  BOOST_REQUIRE(stack().follow(young_id).back().name == "run_completed");
+  const Json document = stack().status("pruned");
+  const std::string logs = stack().folder() + "/state/logs/";
+  BOOST_REQUIRE(fs::exists(logs + old_id + ".csv"));
+
+  BOOST_TEST(holds(program("prune --dry-run").output, "of 1 runs from the database"));
+  BOOST_TEST(stack().get("/events?run_id=" + old_id).status == 200);
+  const auto outcome = program("prune");
+  BOOST_TEST(outcome.exit_code == 0, outcome.output);
+  BOOST_TEST(holds(outcome.output, "removed the CSV logs of 1 runs"), outcome.output);
+  BOOST_TEST(holds(outcome.output, "removed the cached events of 1 runs"), outcome.output);
+
+  BOOST_TEST(stack().get("/events/stream?run_id=" + old_id).status == 410);
+  BOOST_TEST(stack().get("/events?run_id=" + old_id).status == 410);
+  BOOST_TEST(!fs::exists(logs + old_id + ".csv"));
+  BOOST_TEST(!fs::exists(logs + old_id));
+  BOOST_TEST((stack().status("pruned") == document));
+  BOOST_TEST(stack().follow(young_id).back().name == "run_completed");
+  BOOST_TEST(fs::exists(logs + young_id + ".csv"));
+  BOOST_TEST(holds(program("prune").output, "removed 0 events of 0 runs"));
+}
+
+BOOST_AUTO_TEST_CASE(a_run_that_ended_in_error_and_was_pruned_begins_anew_under_another_id) {
+  stack().arm({{"fault", "bad_key"}, {"match", "pruned_error"}});
+  const Json body = start_body("pruned_error");
+  const std::string former = stack().start(body);
+  BOOST_REQUIRE(stack().follow(former).back().name == "error");
+  script(fmt::format("UPDATE generation_runs SET finished_at = now() - interval '2 days' WHERE run_id = '{}'",
+                     former));
+  BOOST_REQUIRE(program("prune").exit_code == 0);
+  BOOST_TEST(stack().get("/events/stream?run_id=" + former).status == 410);
+  const auto reply = stack().post_start(body);
+  BOOST_TEST(reply.status == 202);
+  const std::string run_id = reply.json().at("run_id").get<std::string>();
+  BOOST_TEST(run_id != former);
+  const auto events = stack().follow(run_id);
+  e2e::check_consistent(body, run_id, events);
+  BOOST_TEST(events.back().name == "run_completed");
+  BOOST_TEST(stack().get("/events/stream?run_id=" + former).status == 404);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_pruned_where_the_retention_is_0) {
+  const std::string run_id = old_run("for_ever");
+  auto settings = environment(stack().database_url());
+  settings["RETENTION_S"] = "0";
+  const auto outcome = support::run(kPrograms + "generate-project prune", settings);
+  BOOST_TEST(holds(outcome.output, "all runs are kept"), outcome.output);
+  BOOST_TEST(stack().follow(run_id).back().name == "run_completed");
+}
+
+// The command line
+// ---------------------------------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(runs_are_listed_newest_first_and_never_with_an_address) {
+  const std::string first = stack().start(start_body("listed_first"));
+  const std::string second = stack().start(start_body("listed_second"));
+  stack().follow(first);
+  stack().follow(second);
+  const auto listed = program("runs --state complete --limit 2");
+  BOOST_TEST(listed.output.find(second) < listed.output.find(first), listed.output);
+  const auto json = program("runs --limit 1 --json");
+  const Json run = gp::parse_json(json.output.substr(0, json.output.find('\n')));
+  BOOST_TEST(run.at("run_id") == second);
+  BOOST_TEST(run.at("state") == "complete");
+  BOOST_TEST(!holds(listed.output + json.output, "@"));
+  BOOST_TEST(program("runs --state wrong").exit_code == 64);
+}
+
+BOOST_AUTO_TEST_CASE(doctor_finds_nothing_wrong_here_and_what_is_broken_elsewhere) {
+  auto settings = environment(stack().database_url());
+  settings["OPENAI_BASE_URL"] =
+      "http://" + support::read_file(stack().folder() + "/state/run/sim-llm.address").substr(7);
+  while (settings["OPENAI_BASE_URL"].ends_with('\n')) settings["OPENAI_BASE_URL"].pop_back();
+  settings["OPENAI_BASE_URL"] += "/v1";
+  settings["MODEL_PRIMARY"] = "simulated-gpt-5-mini";
+  const auto doctor = [&] {
+    return support::run(kPrograms + "generate-project doctor --json --skip nginx", settings);
+  };
+  const auto sound = doctor();
+  BOOST_TEST(sound.exit_code == 0, sound.output);
+  BOOST_TEST(!holds(sound.output, "hunter2"));
+  for (const Json& finding : gp::parse_json(sound.output).at("findings"))
+    BOOST_TEST(finding.at("verdict") != "fail", gp::dump_json(finding));
+
+  settings["MODEL_PRIMARY"] = "no-such-model";
+  const auto broken = doctor();
+  BOOST_TEST(broken.exit_code == 1);
+  BOOST_TEST(holds(broken.output, "does not know no-such-model"), broken.output);
+}
+
+BOOST_AUTO_TEST_CASE(setup_shows_its_steps_without_doing_them) {
+  const auto outcome = program("setup --dry-run --port 8443");
+  BOOST_TEST(outcome.exit_code == 0, outcome.output);
+  for (const char* part : {"making the tables", "doctor", "nginx-site --enable", "--port 8443",
+                           "systemctl enable --now generate-project.target"})
+    BOOST_TEST(holds(outcome.output, part), outcome.output);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

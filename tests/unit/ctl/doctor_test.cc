@@ -1,0 +1,310 @@
+// Each check on a sound thing and on every kind of broken one: the line must say what is wrong and what to
+// do.
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <boost/test/unit_test.hpp>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/spool/outbox.h"
+#include "handlers/ctl/doctor/checks.h"
+#include "handlers/ctl/nginx_limits.h"
+#include "tests/support/shell.h"
+
+using gp::Config;
+using gp::ctl::Finding;
+using gp::ctl::Findings;
+using gp::llm::ModelFacts;
+using gp::runlog::DatabaseFacts;
+using std::chrono::milliseconds;
+using Verdict = gp::ctl::Finding::Verdict;
+namespace doctor = gp::ctl::doctor;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// "fail database.rights" for the finding about `check`; "none" where there is none. A finding that is not ok
+/// must say what to do.
+std::string verdict(const Findings& findings, const std::string& check) {
+  for (const Finding& finding : findings) {
+    if (finding.check != check) continue;
+    BOOST_TEST((finding.verdict == Verdict::kOk) == finding.advice.empty(), finding.found + finding.advice);
+    if (finding.verdict == Verdict::kOk) return "ok";
+    return finding.verdict == Verdict::kWarn ? "warn" : "fail";
+  }
+  return "none";
+}
+
+std::string found(const Findings& findings, const std::string& check) {
+  for (const Finding& finding : findings) {
+    if (finding.check == check) return finding.found + " -> " + finding.advice;
+  }
+  return {};
+}
+
+bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+DatabaseFacts sound_database() {
+  DatabaseFacts facts;
+  facts.server_version = 150020;
+  facts.role = "generate-project";
+  facts.may_create = true;
+  facts.schema = {gp::runlog::known_schema_version(), 1};
+  facts.project_columns = {
+      {"id", "text", true}, {"spec_json", "jsonb", false}, {"updated_at", "timestamptz", false}};
+  return facts;
+}
+
+gp::Environment only(std::map<std::string, std::string> values) {
+  return [values = std::move(values)](std::string_view name) -> std::optional<std::string> {
+    const auto value = values.find(std::string(name));
+    return value == values.end() ? std::nullopt : std::optional(value->second);
+  };
+}
+
+struct Folder : support::TempFolder {
+  Config config() const {
+    Config config;
+    config.spool_path = path() + "/spool/spool.db";
+    config.spool_max_bytes = 1 << 24;
+    config.csv_log_dir = path() + "/logs";
+    config.sse_max_streams = 100;
+    config.events_processes = 1;
+    return config;
+  }
+  void write(const std::string& name, const std::string& text) const {
+    fs::create_directories(fs::path(path() + "/" + name).parent_path());
+    std::ofstream(path() + "/" + name) << text;
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(doctor_checks)
+
+// Settings
+// ---------------------------------------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(every_wrong_setting_has_its_line_and_no_secret_is_shown) {
+  std::optional<Config> config;
+  const auto findings = doctor::check_settings(
+      only({{"PORT", "99999"}, {"DATABASE_URL", "postgresql:///x?password=hunter2"}}), config);
+  BOOST_TEST(!config.has_value());
+  BOOST_TEST(verdict(findings, "settings.PORT") == "fail");
+  BOOST_TEST(verdict(findings, "settings.OPENAI_API_KEY") == "fail");
+  BOOST_TEST(
+      holds(found(findings, "settings.OPENAI_API_KEY"), "/etc/generate-project/credentials/OPENAI_API_KEY"));
+  BOOST_TEST(!holds(gp::ctl::as_text(findings), "hunter2"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_price_table_that_cannot_be_read_is_found, Folder) {
+  write("prices.json", "{ this is no JSON");
+  std::optional<Config> config;
+  const auto findings = doctor::check_settings(
+      only({{"DATABASE_URL", "x"}, {"OPENAI_API_KEY", "k"}, {"PRICES_FILE", path() + "/prices.json"}}),
+      config);
+  BOOST_TEST(config.has_value());
+  BOOST_TEST(verdict(findings, "settings") == "ok");
+  BOOST_TEST(verdict(findings, "settings.PRICES_FILE") == "fail");
+  BOOST_TEST(verdict(findings, "settings.BLOCKLIST_FILE") == "ok");
+}
+
+// The database
+// -----------------------------------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(a_sound_database_is_ok_in_every_line) {
+  for (const Finding& finding : doctor::judge_database(sound_database()))
+    BOOST_TEST((finding.verdict == Verdict::kOk), finding.check + ": " + finding.found);
+}
+
+BOOST_AUTO_TEST_CASE(an_old_server_and_a_standby_are_failures) {
+  auto facts = sound_database();
+  facts.server_version = 120001;
+  BOOST_TEST(verdict(doctor::judge_database(facts), "database.server") == "fail");
+  facts = sound_database();
+  facts.is_standby = true;
+  BOOST_TEST(holds(found(doctor::judge_database(facts), "database.server"), "target_session_attrs"));
+}
+
+BOOST_AUTO_TEST_CASE(a_schema_that_is_older_asks_for_migrate_and_one_that_is_newer_for_the_newer_version) {
+  auto facts = sound_database();
+  facts.schema = {0, 1};
+  BOOST_TEST(verdict(doctor::judge_database(facts), "database.schema") == "fail");
+  BOOST_TEST(holds(found(doctor::judge_database(facts), "database.schema"), "generate-project migrate"));
+  facts.may_create = false;
+  BOOST_TEST(holds(found(doctor::judge_database(facts), "database.schema"), "may create tables"));
+  facts.schema = {1000, 1000};
+  BOOST_TEST(holds(found(doctor::judge_database(facts), "database.schema"), "install the newer version"));
+  facts.schema = {1000, 1};
+  BOOST_TEST(verdict(doctor::judge_database(facts), "database.schema") == "ok");
+}
+
+BOOST_AUTO_TEST_CASE(missing_rights_are_named) {
+  auto facts = sound_database();
+  facts.missing_rights = {"INSERT on generation_runs"};
+  BOOST_TEST(verdict(doctor::judge_database(facts), "database.rights") == "fail");
+  BOOST_TEST(holds(found(doctor::judge_database(facts), "database.rights"), "INSERT on generation_runs"));
+}
+
+BOOST_AUTO_TEST_CASE(a_projects_table_that_does_not_suit_is_a_failure_or_a_warning_by_what_it_costs) {
+  auto facts = sound_database();
+  facts.project_columns.front().type = "integer[]";
+  BOOST_TEST(verdict(doctor::judge_database(facts), "database.projects") == "fail");
+  facts = sound_database();
+  facts.project_columns.pop_back();
+  BOOST_TEST(holds(found(doctor::judge_database(facts), "database.projects"), "updated_at"));
+  facts = sound_database();
+  facts.project_columns.push_back({"owner_id", "bigint", true});
+  BOOST_TEST(verdict(doctor::judge_database(facts), "database.projects") == "warn");
+  facts.project_columns.clear();
+  BOOST_TEST(verdict(doctor::judge_database(facts), "database.projects") == "warn");
+}
+
+BOOST_AUTO_TEST_CASE(a_database_that_is_away_is_one_line_without_the_password) {
+  Config config;
+  config.database_url = gp::Secret("postgresql:///x?host=/nonexistent&password=hunter2");
+  config.database_listen_url = config.database_url;
+  std::optional<milliseconds> ahead;
+  const auto findings = doctor::check_database(config, ahead);
+  BOOST_TEST(findings.size() == 1u);
+  BOOST_TEST(verdict(findings, "database.server") == "fail");
+  BOOST_TEST(!holds(gp::ctl::as_text(findings), "hunter2"));
+  BOOST_TEST(!ahead.has_value());
+}
+
+// The host
+// ---------------------------------------------------------------------------------------------------------------
+
+BOOST_FIXTURE_TEST_CASE(a_spool_that_is_not_there_yet_is_fine_and_is_not_made, Folder) {
+  BOOST_TEST(verdict(doctor::check_spool(config()), "spool.file") == "ok");
+  BOOST_TEST(!fs::exists(path() + "/spool"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_sound_spool_is_ok, Folder) {
+  { gp::spool::Outbox outbox(config().spool_path, 0, config().spool_max_bytes); }
+  BOOST_TEST(verdict(doctor::check_spool(config()), "spool.file") == "ok");
+  BOOST_TEST(verdict(doctor::check_spool(config()), "spool.set_aside") == "none");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_damaged_spool_is_a_failure_and_is_left_as_it_is, Folder) {
+  write("spool/spool.db", std::string(8192, 'x'));
+  const auto findings = doctor::check_spool(config());
+  BOOST_TEST(verdict(findings, "spool.file") == "fail");
+  BOOST_TEST(holds(found(findings, "spool.file"), "sets the file aside"));
+  BOOST_TEST(support::read_file(path() + "/spool/spool.db") == std::string(8192, 'x'));
+}
+
+BOOST_FIXTURE_TEST_CASE(damaged_spool_files_that_were_set_aside_are_a_warning, Folder) {
+  write("spool/spool.db.corrupt-2026-11-24T10:00:00.000Z", "x");
+  BOOST_TEST(verdict(doctor::check_spool(config()), "spool.set_aside") == "warn");
+}
+
+BOOST_FIXTURE_TEST_CASE(folders_that_cannot_be_written_are_failures, Folder) {
+  auto wrong = config();
+  write("file", "not a folder");
+  wrong.csv_log_dir = path() + "/file/logs";
+  wrong.spool_path = path() + "/file/spool.db";
+  BOOST_TEST(verdict(doctor::check_log_folder(wrong), "log_folder") == "fail");
+  BOOST_TEST(verdict(doctor::check_spool(wrong), "spool.folder") == "fail");
+  BOOST_TEST(verdict(doctor::check_log_folder(config()), "log_folder") == "ok");
+}
+
+BOOST_FIXTURE_TEST_CASE(
+    nginx_without_the_site_or_with_too_few_connections_is_a_warning_that_names_the_numbers, Folder) {
+  write("nginx/nginx.conf",
+        "worker_processes 2; # worker_connections 9;\nworker_rlimit_nofile 30000;\nevents { "
+        "worker_connections 768; }\n");
+  auto wanted = config();
+  auto findings = doctor::check_nginx(wanted, path() + "/nginx");
+  BOOST_TEST(verdict(findings, "nginx.site") == "warn");
+  BOOST_TEST(verdict(findings, "nginx.limits") == "ok");
+  wanted.sse_max_streams = 12000;
+  findings = doctor::check_nginx(wanted, path() + "/nginx");
+  BOOST_TEST(verdict(findings, "nginx.limits") == "warn");
+  BOOST_TEST(holds(found(findings, "nginx.limits"), "worker_connections 16000"));
+  write("nginx/sites-enabled/generate-project.conf", "");
+  BOOST_TEST(verdict(doctor::check_nginx(wanted, path() + "/nginx"), "nginx.site") == "ok");
+  BOOST_TEST(verdict(doctor::check_nginx(wanted, path() + "/nowhere"), "nginx.site") == "warn");
+}
+
+BOOST_AUTO_TEST_CASE(the_limit_of_files_bounds_the_streams_that_nginx_has_room_for) {
+  const auto limits = gp::ctl::parse_nginx_limits("worker_processes 4; events { worker_connections 8000; }");
+  BOOST_TEST(limits.files == 0);
+  BOOST_TEST(limits.streams() == 4 * 1024 * 3 / 8);
+  BOOST_TEST(gp::ctl::parse_nginx_limits("worker_rlimit_nofile 9000;", limits).streams() == 4 * 8000 * 3 / 8);
+}
+
+// The provider
+// -----------------------------------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(each_answer_of_the_provider_has_its_line) {
+  const auto line = [](long status, const char* body, const std::string& check) {
+    const auto facts = gp::llm::judge_model_answer(status, body);
+    return verdict({doctor::judge_model("MODEL_PRIMARY", "m", facts, gp::wall_now())}, check);
+  };
+  BOOST_TEST(line(200, R"({"id":"m"})", "llm.MODEL_PRIMARY") == "ok");
+  BOOST_TEST(line(401, R"({"error":{"code":"invalid_api_key"}})", "llm.OPENAI_API_KEY") == "fail");
+  BOOST_TEST(line(403, "<html>", "llm.OPENAI_API_KEY") == "fail");
+  BOOST_TEST(line(404, R"({"error":{"code":"model_not_found"}})", "llm.MODEL_PRIMARY") == "fail");
+  BOOST_TEST(line(404, "no such page", "llm.MODEL_PRIMARY") == "warn");
+  BOOST_TEST(line(503, "", "llm.OPENAI_BASE_URL") == "fail");
+}
+
+BOOST_AUTO_TEST_CASE(a_model_that_is_shut_down_soon_is_a_warning_and_one_that_has_been_is_a_failure) {
+  using namespace std::chrono;
+  const auto facts = gp::llm::judge_model_answer(200, R"({"id":"m","shutdown_date":"2026-12-11"})");
+  const auto at = [&](year_month_day day) {
+    return verdict({doctor::judge_model("MODEL_PRIMARY", "m", facts, sys_days(day))}, "llm.MODEL_PRIMARY");
+  };
+  BOOST_TEST(at(2026y / 1 / 1) == "ok");
+  BOOST_TEST(at(2026y / 11 / 24) == "warn");
+  BOOST_TEST(at(2026y / 12 / 11) == "fail");
+  const auto by_number = gp::llm::judge_model_answer(200, R"({"id":"m","shutdown_date":1796947200})");
+  BOOST_TEST((by_number.shutdown == sys_days(2026y / 12 / 11)));
+}
+
+BOOST_AUTO_TEST_CASE(a_provider_that_cannot_be_reached_is_a_failure_without_the_key) {
+  Config config;
+  config.openai_base_url = "http://127.0.0.1:" + std::to_string(support::free_port()) + "/v1";
+  config.openai_api_key = gp::Secret("sk-hunter2");
+  config.model_primary = "m";
+  config.llm_connect_timeout_s = std::chrono::seconds(2);
+  std::optional<milliseconds> ahead;
+  const auto findings = doctor::check_llm(config, ahead);
+  BOOST_TEST(verdict(findings, "llm.OPENAI_BASE_URL") == "fail");
+  BOOST_TEST(!holds(gp::ctl::as_text(findings), "hunter2"));
+}
+
+// The clock
+// --------------------------------------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(a_clock_that_is_off_is_said_to_be_so_by_how_much) {
+  BOOST_TEST(verdict(doctor::check_clock(milliseconds(100), std::nullopt), "clock.database") == "ok");
+  BOOST_TEST(verdict(doctor::check_clock(milliseconds(-5000), std::nullopt), "clock.database") == "warn");
+  BOOST_TEST(holds(found(doctor::check_clock(milliseconds(-5000), {}), "clock.database"), "5.0 s ahead of"));
+  BOOST_TEST(verdict(doctor::check_clock({}, milliseconds(120'000)), "clock.provider") == "fail");
+  BOOST_TEST(verdict(doctor::check_clock({}, {}), "clock") == "warn");
+}
+
+// The report
+// --------------------------------------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(the_report_is_the_same_as_text_and_as_json) {
+  const Findings findings = {gp::ctl::ok("a", "fine"), gp::ctl::warn("b", "odd", "look"),
+                             gp::ctl::fail("c", "bad", "act")};
+  const std::string text = gp::ctl::as_text(findings);
+  BOOST_TEST(holds(text, "ok    a"));
+  BOOST_TEST(holds(text, "fail  c"));
+  BOOST_TEST(holds(text, "-> act"));
+  BOOST_TEST(holds(text, "1 ok, 1 warnings, 1 failures"));
+  const gp::Json json = gp::ctl::as_json(findings);
+  BOOST_TEST(json.at("ok") == false);
+  BOOST_TEST(json.at("findings").size() == 3u);
+  BOOST_TEST(json.at("findings")[1].at("advice") == "look");
+  BOOST_TEST(gp::ctl::as_json({gp::ctl::warn("b", "odd", "look")}).at("ok") == true);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

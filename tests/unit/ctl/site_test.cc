@@ -1,0 +1,142 @@
+// The site of nginx, with the real nginx as judge.
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
+
+#include "core/base/error.h"
+#include "handlers/ctl/nginx_site.h"
+#include "tests/support/shell.h"
+
+namespace fs = std::filesystem;
+using gp::Error;
+using gp::ErrorKind;
+using gp::ctl::SiteValues;
+
+namespace {
+
+const std::string kTemplates = std::string(GP_SOURCE_DIR) + "/nginx";
+
+SiteValues values() {
+  SiteValues values;
+  values.port = support::free_port();
+  values.runtime_dir = "/run/generate-project";
+  values.www_dir = "/usr/share/generate-project/www";
+  values.streams = 576;
+  values.has_ipv6 = false;
+  return values;
+}
+
+/// A folder as /etc/nginx is one.
+struct Nginx : support::TempFolder {
+  Nginx() {
+    for (const char* folder : {"sites-available", "sites-enabled", "logs"})
+      fs::create_directories(path() + "/" + folder);
+    write("nginx.conf", fmt::format("pid {0}/nginx.pid;\nerror_log {0}/logs/error.log;\nevents {{ }}\n"
+                                    "http {{\n  access_log off;\n  client_body_temp_path {0}/body;\n"
+                                    "  proxy_temp_path {0}/proxy;\n  fastcgi_temp_path {0}/fastcgi;\n"
+                                    "  uwsgi_temp_path {0}/uwsgi;\n  scgi_temp_path {0}/scgi;\n"
+                                    "  include {0}/sites-enabled/*;\n}}\n",
+                                    path()));
+  }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(path() + "/" + name) << text;
+  }
+  std::string available() const { return gp::ctl::site_places(path()).available; }
+  std::string enabled() const { return gp::ctl::site_places(path()).enabled; }
+  bool is_there() const { return fs::exists(available()) || fs::is_symlink(enabled()); }
+};
+
+bool is_conflict(const Error& error) { return error.kind() == ErrorKind::kConflict; }
+bool is_bad_input(const Error& error) { return error.kind() == ErrorKind::kBadInput; }
+bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(site)
+
+BOOST_AUTO_TEST_CASE(the_site_is_one_file_with_every_name_filled_in) {
+  auto given = values();
+  given.server_name = "projects.school.ae";
+  const std::string text = gp::ctl::render_site(kTemplates, given);
+  BOOST_TEST(holds(text, fmt::format("listen {} sndbuf=32k reuseport;", given.port)));
+  BOOST_TEST(holds(text, "server_name projects.school.ae;"));
+  BOOST_TEST(holds(text, "fastcgi_pass unix:/run/generate-project/events.sock;"));
+  BOOST_TEST(holds(text, "location = /health/ready {"));
+  BOOST_TEST(holds(text, "limit_conn generate_project_streams 576;"));
+  BOOST_TEST(!holds(text, "SNIPPETS_DIR"));
+  BOOST_TEST(!holds(text, "[::]"));
+  BOOST_TEST(!holds(text, "ssl_certificate"));
+}
+
+BOOST_FIXTURE_TEST_CASE(nginx_takes_the_site_and_it_goes_without_a_trace, Nginx) {
+  const std::string text = gp::ctl::render_site(kTemplates, values());
+  BOOST_TEST(gp::ctl::enable_site(path(), text));
+  BOOST_TEST(fs::read_symlink(enabled()).string() == available());
+  BOOST_TEST(!gp::ctl::enable_site(path(), text));  // nothing to do
+  write("sites-enabled/other", "# somebody else's\n");
+  BOOST_TEST(gp::ctl::disable_site(path()));
+  BOOST_TEST(!is_there());
+  BOOST_TEST(fs::exists(path() + "/sites-enabled/other"));
+  BOOST_TEST(!gp::ctl::disable_site(path()));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_site_that_nginx_refuses_leaves_everything_as_before, Nginx) {
+  BOOST_CHECK_EXCEPTION(
+      gp::ctl::enable_site(path(), "this is no configuration;\n"), Error,
+      [](const Error& error) { return is_conflict(error) && holds(error.what(), "unknown directive"); });
+  BOOST_TEST(!is_there());
+  const std::string text = gp::ctl::render_site(kTemplates, values());
+  gp::ctl::enable_site(path(), text);
+  const std::string before = support::read_file(available());
+  BOOST_CHECK_EXCEPTION(gp::ctl::enable_site(path(), text + "no more;\n"), Error, is_conflict);
+  BOOST_TEST(support::read_file(available()) == before);
+  BOOST_TEST(fs::is_symlink(enabled()));
+}
+
+BOOST_FIXTURE_TEST_CASE(files_that_somebody_else_made_are_left_alone, Nginx) {
+  const std::string text = gp::ctl::render_site(kTemplates, values());
+  write("sites-available/generate-project.conf", "# by hand\n");
+  BOOST_CHECK_EXCEPTION(gp::ctl::enable_site(path(), text), Error, is_conflict);
+  BOOST_CHECK_EXCEPTION(gp::ctl::disable_site(path()), Error, is_conflict);
+  BOOST_TEST(support::read_file(available()) == "# by hand\n");
+  fs::remove(available());
+  write("sites-enabled/generate-project.conf", "# by hand\n");
+  BOOST_CHECK_EXCEPTION(gp::ctl::enable_site(path(), text), Error, is_conflict);
+  BOOST_TEST(support::read_file(enabled()) == "# by hand\n");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_site_with_tls_is_taken_and_one_whose_certificate_is_missing_is_not, Nginx) {
+  auto given = values();
+  given.tls_cert = path() + "/cert.pem";
+  given.tls_key = path() + "/key.pem";
+  const std::string text = gp::ctl::render_site(kTemplates, given);
+  BOOST_TEST(holds(text, fmt::format("listen {} ssl http2 sndbuf=32k reuseport;", given.port)));
+  BOOST_CHECK_EXCEPTION(gp::ctl::enable_site(path(), text), Error, is_conflict);
+  BOOST_TEST(!is_there());
+  support::run_or_throw(
+      fmt::format("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 "
+                  "-subj /CN=localhost -keyout {} -out {}",
+                  given.tls_key, given.tls_cert));
+  BOOST_TEST(gp::ctl::enable_site(path(), text));
+}
+
+BOOST_AUTO_TEST_CASE(a_value_that_could_begin_another_directive_is_refused) {
+  const auto render = [](const SiteValues& given) { gp::ctl::render_site(kTemplates, given); };
+  auto given = values();
+  given.server_name = "x; } server { listen 1";
+  BOOST_CHECK_EXCEPTION(render(given), Error, is_bad_input);
+  given = values();
+  given.tls_cert = "/etc/ssl/cert.pem";
+  BOOST_CHECK_EXCEPTION(render(given), Error, is_bad_input);
+  given.tls_key = "relative.pem";
+  BOOST_CHECK_EXCEPTION(render(given), Error, is_bad_input);
+  given = values();
+  given.port = 0;
+  BOOST_CHECK_EXCEPTION(render(given), Error, is_bad_input);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
