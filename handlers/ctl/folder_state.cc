@@ -23,6 +23,12 @@ fs::path nearest_existing(const std::string& folder) {
 
 }  // namespace
 
+bool is_made_at_start(const std::string& folder) {
+  std::error_code ignored;
+  if (fs::exists(folder, ignored)) return false;
+  return folder == "/var/lib/generate-project" || folder == "/var/log/generate-project";
+}
+
 std::string folder_fault(const std::string& folder) {
   const fs::path existing = nearest_existing(folder);
   std::error_code ignored;

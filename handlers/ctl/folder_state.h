@@ -5,6 +5,10 @@
 
 namespace gp::ctl {
 
+/// True for a folder that is not there yet and that systemd makes when the service starts: StateDirectory=
+/// and LogsDirectory= of the units.
+bool is_made_at_start(const std::string& folder);
+
 /// Why this process could not make files in `folder`, as a sentence; empty where it could, or could make the
 /// folder itself.
 std::string folder_fault(const std::string& folder);

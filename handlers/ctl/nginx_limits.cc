@@ -22,9 +22,17 @@ std::string read_file(const fs::path& path) {
   return std::string{std::istreambuf_iterator<char>(file), {}};
 }
 
-/// The words of a configuration without its comments; `{`, `}` and `;` are words. Quotes matter to none of
-/// the directives that are looked for.
-std::vector<std::string> words_of(std::string_view text) {
+std::int64_t number_or(const std::string& text, std::int64_t otherwise) {
+  std::int64_t number = 0;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return fault == std::errc{} && end == text.data() + text.size() ? number : otherwise;
+}
+
+std::int64_t processors() { return std::max(1U, std::thread::hardware_concurrency()); }
+
+}  // namespace
+
+std::vector<std::string> configuration_words(std::string_view text) {
   std::vector<std::string> words;
   std::string word;
   const auto end_word = [&] {
@@ -48,16 +56,6 @@ std::vector<std::string> words_of(std::string_view text) {
   return words;
 }
 
-std::int64_t number_or(const std::string& text, std::int64_t otherwise) {
-  std::int64_t number = 0;
-  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return fault == std::errc{} && end == text.data() + text.size() ? number : otherwise;
-}
-
-std::int64_t processors() { return std::max(1U, std::thread::hardware_concurrency()); }
-
-}  // namespace
-
 std::int64_t NginxLimits::usable_connections() const {
   return std::min(connections, files == 0 ? kUsualFiles : files);
 }
@@ -65,7 +63,7 @@ std::int64_t NginxLimits::usable_connections() const {
 std::int64_t NginxLimits::streams() const { return workers * usable_connections() * 3 / 8; }
 
 NginxLimits parse_nginx_limits(std::string_view text, NginxLimits limits) {
-  const auto words = words_of(text);
+  const auto words = configuration_words(text);
   for (std::size_t i = 0; i + 1 < words.size(); ++i) {
     const std::string& value = words[i + 1];
     if (words[i] == "worker_processes") limits.workers = number_or(value, processors());  // "auto"

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gp::ctl {
 
@@ -25,6 +26,9 @@ inline constexpr std::int64_t kUsualFiles = 1024;  ///< the soft limit that syst
 /// Reads nginx.conf in `nginx_dir` and the files of modules-enabled, which stand in the main context too.
 /// Throws Error(kNotFound) where there is no nginx.conf.
 NginxLimits read_nginx_limits(const std::string& nginx_dir);
+
+/// The words of a configuration without its comments; `{`, `}` and `;` are words. Quotes are not understood.
+std::vector<std::string> configuration_words(std::string_view text);
 
 /// The limits that the text of a configuration sets, on top of `limits`.
 NginxLimits parse_nginx_limits(std::string_view text, NginxLimits limits = {});

@@ -47,6 +47,7 @@ ExitCode apply(const Options& options) {
     return ExitCode::kOk;
   }
   const SiteValues values = complete(options.values, options.nginx_dir);
+  require_port(options.nginx_dir, values.port);
   const bool is_new = enable_site(options.nginx_dir, render_site(data_dir() + "/nginx", values));
   fmt::print("{} {}: port {}{}, up to {} streams\n", is_new ? "enabled" : "unchanged:", places.enabled,
              values.port, values.tls_cert.empty() ? "" : " with TLS", values.streams);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace gp::ctl {
 
@@ -30,6 +31,12 @@ struct SiteValues {
 /// The whole site as one file, the snippets put in where the template includes them. Throws Error(kBadInput)
 /// naming the option that cannot stand in a configuration, Error(kNotFound) where a template is missing.
 std::string render_site(const std::string& templates_dir, const SiteValues& values);
+
+/// The words that run nginx with the configuration in `nginx_dir`.
+std::vector<std::string> nginx_command(const std::string& nginx_dir, std::vector<std::string> options);
+
+/// Throws Error(kConflict) where a program that is not nginx listens on `port`.
+void require_port(const std::string& nginx_dir, std::int64_t port);
 
 /// Puts `text` in its places, asks `nginx -t`, and has nginx read it; where nginx refuses it everything is as
 /// before, and Error(kConflict) says why. Files of the same names that this program did not make are left

@@ -86,18 +86,6 @@ class Former {
   bool had_link_;
 };
 
-/// nginx with the configuration in `nginx_dir`.
-std::vector<std::string> nginx(const std::string& nginx_dir, std::vector<std::string> options) {
-  std::vector<std::string> words = {"nginx"};
-  if (nginx_dir != kDefaultNginxDir) {
-    for (const std::string& word :
-         {std::string("-p"), nginx_dir, std::string("-c"), nginx_dir + "/nginx.conf"})
-      words.push_back(word);
-  }
-  for (std::string& option : options) words.push_back(std::move(option));
-  return words;
-}
-
 /// Has a running nginx read its files again. One that does not run reads them when it starts.
 void reload(const std::string& nginx_dir) {
   const bool by_systemd = nginx_dir == kDefaultNginxDir && exists("/run/systemd/system");
@@ -108,11 +96,11 @@ void reload(const std::string& nginx_dir) {
     return;
   }
   // Its failure says that no nginx runs: the files themselves have just been tested.
-  run_program(nginx(nginx_dir, {"-s", "reload"}));
+  run_program(nginx_command(nginx_dir, {"-s", "reload"}));
 }
 
 void require_accepted(const std::string& nginx_dir, const Former& former) {
-  const auto outcome = run_program(nginx(nginx_dir, {"-t"}));
+  const auto outcome = run_program(nginx_command(nginx_dir, {"-t"}));
   if (outcome.is_good()) return;
   former.restore();
   throw Error(ErrorKind::kConflict,
@@ -122,6 +110,17 @@ void require_accepted(const std::string& nginx_dir, const Former& former) {
 }
 
 }  // namespace
+
+std::vector<std::string> nginx_command(const std::string& nginx_dir, std::vector<std::string> options) {
+  std::vector<std::string> words = {"nginx"};
+  if (nginx_dir != kDefaultNginxDir) {
+    for (const std::string& word :
+         {std::string("-p"), nginx_dir, std::string("-c"), nginx_dir + "/nginx.conf"})
+      words.push_back(word);
+  }
+  for (std::string& option : options) words.push_back(std::move(option));
+  return words;
+}
 
 SitePlaces site_places(const std::string& nginx_dir) {
   return {nginx_dir + "/sites-available/generate-project.conf",

@@ -12,6 +12,8 @@ constexpr std::int64_t kLittleRoom = 256 * kMiB;
 }  // namespace
 
 Findings check_log_folder(const Config& config) {
+  if (is_made_at_start(config.csv_log_dir))
+    return {ok("log_folder", config.csv_log_dir + ": systemd makes it when the service starts")};
   if (const std::string fault = folder_fault(config.csv_log_dir); !fault.empty())
     return {fail("log_folder", fault, "let the service's user write there, or set CSV_LOG_DIR")};
   const auto room = free_bytes(config.csv_log_dir);

@@ -38,6 +38,8 @@ Findings judge_room(const std::string& folder, const Config& config) {
 
 Findings check_spool(const Config& config) {
   const std::string folder = std::filesystem::path(config.spool_path).parent_path().string();
+  if (is_made_at_start(folder))
+    return {ok("spool.folder", folder + ": systemd makes it when the service starts")};
   if (const std::string fault = folder_fault(folder.empty() ? "." : folder); !fault.empty())
     return {fail("spool.folder", fault, "let the service's user write there, or set SPOOL_PATH")};
   Findings findings;

@@ -202,6 +202,16 @@ BOOST_FIXTURE_TEST_CASE(damaged_spool_files_that_were_set_aside_are_a_warning, F
   BOOST_TEST(verdict(doctor::check_spool(config()), "spool.set_aside") == "warn");
 }
 
+BOOST_FIXTURE_TEST_CASE(folders_that_systemd_will_make_are_fine, Folder) {
+  if (fs::exists("/var/lib/generate-project") || fs::exists("/var/log/generate-project"))
+    return;  // installed here
+  auto installed = config();
+  installed.csv_log_dir = "/var/log/generate-project";
+  installed.spool_path = "/var/lib/generate-project/spool.db";
+  BOOST_TEST(verdict(doctor::check_log_folder(installed), "log_folder") == "ok");
+  BOOST_TEST(verdict(doctor::check_spool(installed), "spool.folder") == "ok");
+}
+
 BOOST_FIXTURE_TEST_CASE(folders_that_cannot_be_written_are_failures, Folder) {
   auto wrong = config();
   write("file", "not a folder");

@@ -6,8 +6,11 @@
 
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "core/base/error.h"
+#include "core/base/unique_fd.h"
 #include "handlers/ctl/nginx_site.h"
 #include "tests/support/shell.h"
 
@@ -122,6 +125,21 @@ BOOST_FIXTURE_TEST_CASE(a_site_with_tls_is_taken_and_one_whose_certificate_is_mi
                   "-subj /CN=localhost -keyout {} -out {}",
                   given.tls_key, given.tls_cert));
   BOOST_TEST(gp::ctl::enable_site(path(), text));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_port_that_another_program_has_is_refused_and_one_of_nginx_itself_is_not, Nginx) {
+  const int port = support::free_port();
+  BOOST_CHECK_NO_THROW(gp::ctl::require_port(path(), port));
+  const gp::UniqueFd other(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  BOOST_REQUIRE(::bind(other.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  BOOST_REQUIRE(::listen(other.get(), 1) == 0);
+  BOOST_CHECK_EXCEPTION(gp::ctl::require_port(path(), port), Error, is_conflict);
+  write("sites-enabled/mine", fmt::format("server {{ listen 127.0.0.1:{}; }}\n", port));
+  BOOST_CHECK_NO_THROW(gp::ctl::require_port(path(), port));
 }
 
 BOOST_AUTO_TEST_CASE(a_value_that_could_begin_another_directive_is_refused) {

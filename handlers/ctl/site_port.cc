@@ -1,0 +1,53 @@
+// Is the site's port free, or nginx's already? `nginx -t` does not tell: it passes over a port that is in
+// use, nginx then goes on with its former configuration, and does not start at all the next time.
+
+#include <cerrno>
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "core/base/error.h"
+#include "core/base/unique_fd.h"
+#include "handlers/ctl/nginx_limits.h"
+#include "handlers/ctl/nginx_site.h"
+#include "handlers/ctl/program.h"
+
+namespace gp::ctl {
+namespace {
+
+/// Somebody listens on it, on any address of IPv4.
+bool is_in_use(std::int64_t port) {
+  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return false;
+  const int on = 1;
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);  // connections that linger do not count
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  return ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
+         errno == EADDRINUSE;
+}
+
+/// One of nginx's sites listens on it.
+bool is_nginx_own(const std::string& nginx_dir, std::int64_t port) {
+  const auto words = configuration_words(run_program(nginx_command(nginx_dir, {"-T"})).output);
+  const std::string number = std::to_string(port);
+  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+    if (words[i] == "listen" && (words[i + 1] == number || words[i + 1].ends_with(":" + number))) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void require_port(const std::string& nginx_dir, std::int64_t port) {
+  if (!is_in_use(port) || is_nginx_own(nginx_dir, port)) return;
+  throw Error(
+      ErrorKind::kConflict,
+      fmt::format("another program listens on port {}: end it, or choose another one with --port", port));
+}
+
+}  // namespace gp::ctl
