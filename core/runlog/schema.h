@@ -31,8 +31,10 @@ std::string schema_mismatch(const Schema& schema, int known = known_schema_versi
 void require_schema(pg::Session& session);
 
 /// How long a process that finds another schema than it can work with looks again before it gives up: perhaps
-/// somebody migrates at this moment, and whoever starts it again is slowed down to once in this time.
-inline constexpr int kSchemaPatienceS = 10;
+/// somebody migrates at this moment. Where systemd starts it again for each request that waits at its socket,
+/// that is four times a minute at most: below the limit at which systemd gives the socket up, so the service
+/// is back by itself after a migration.
+inline constexpr int kSchemaPatienceS = 15;
 
 /// For the start of a process: returns when the database fits, is away (that is nothing unusual: each request
 /// will try again), or `stop_fd` has become readable. Throws Error(kSchema) where it still does not fit after

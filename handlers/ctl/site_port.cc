@@ -2,13 +2,16 @@
 // use, nginx then goes on with its former configuration, and does not start at all the next time.
 
 #include <cerrno>
+#include <chrono>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/unique_fd.h"
 #include "handlers/ctl/nginx_limits.h"
@@ -17,6 +20,8 @@
 
 namespace gp::ctl {
 namespace {
+
+constexpr std::chrono::seconds kPatience{3};
 
 /// Somebody listens on it, on any address of IPv4.
 bool is_in_use(std::int64_t port) {
@@ -44,7 +49,13 @@ bool is_nginx_own(const std::string& nginx_dir, std::int64_t port) {
 }  // namespace
 
 void require_port(const std::string& nginx_dir, std::int64_t port) {
-  if (!is_in_use(port) || is_nginx_own(nginx_dir, port)) return;
+  // nginx's former workers may hold a port for some moments more.
+  const SteadyTime deadline = steady_now() + kPatience;
+  while (is_in_use(port) && steady_now() < deadline) {
+    if (is_nginx_own(nginx_dir, port)) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  if (!is_in_use(port)) return;
   throw Error(
       ErrorKind::kConflict,
       fmt::format("another program listens on port {}: end it, or choose another one with --port", port));
