@@ -49,13 +49,11 @@ struct RunIntake::Impl {
     return outcome;
   }
 
-  /// The run is older than the retention: nothing of it is left to go on from.
-  std::optional<StartOutcome> begin_anew(const project::StartRequest& request, const std::string& stored,
-                                         const RunId& former) {
-    const auto replaced = sessions.get().run(
-        sql::kReplacePrunedRun, {former.str(), make_uuid(), stored, request.owner_email.reveal()});
-    if (replaced.empty()) return std::nullopt;
-    return StartOutcome{Kind::kStarted, RunId(replaced.text(0, "run_id")), false};
+  /// The run is older than the retention: nothing of it is left to go on from. Its next attempt is one of a
+  /// run with another id.
+  void renew(const project::StartRequest& request, const std::string& stored, const RunId& former) {
+    sessions.get().run(sql::kRenewPrunedRun,
+                       {former.str(), make_uuid(), stored, request.owner_email.reveal()});
   }
 
   void ring_queue() noexcept {

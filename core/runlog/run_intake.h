@@ -12,10 +12,9 @@ namespace gp::runlog {
 /// What POST /start achieved.
 struct StartOutcome {
   enum class Kind {
-    kStarted,    ///< a new run was recorded; also where the pair's run ended in error longer ago than the
-                 ///< retention: it begins anew with this request and another id
+    kStarted,    ///< a new run was recorded
     kRestarted,  ///< the pair's run had ended in error; its next attempt is queued, with the request it began
-                 ///< with
+                 ///< with. Where that was longer ago than the retention it has another id and this request
     kAlready,    ///< it is queued, running or complete; nothing was changed
     kQueueFull,  ///< as many runs wait as may; nothing was changed
   };

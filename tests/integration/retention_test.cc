@@ -110,12 +110,13 @@ BOOST_FIXTURE_TEST_CASE(a_pruned_run_that_ended_in_error_begins_anew_and_a_compl
   Retention(url()).prune_some(hours(48), 100);
   gp::runlog::RunIntake intake(url());
   const auto again = intake.start(integration::request("failed"));
-  BOOST_TEST((again.kind == Kind::kStarted));
+  BOOST_TEST((again.kind == Kind::kRestarted));
+  BOOST_TEST(!again.request_differs);
   BOOST_TEST((again.run_id != failed));
   BOOST_TEST(
       value(fmt::format("SELECT next_event_id || ' ' || state || ' ' || attempt || ' ' || owner_email FROM "
                         "generation_runs WHERE run_id = '{}'",
-                        again.run_id.str())) == "1 queued 1 huda@school.ae");
+                        again.run_id.str())) == "1 queued 2 huda@school.ae");
   BOOST_TEST((intake.start(integration::request("complete")).kind == Kind::kAlready));
   BOOST_TEST((intake.start(integration::request("complete")).run_id == complete));
 }
