@@ -23,7 +23,9 @@ using Kind = CancelOutcome::Kind;
 
 struct RunCanceller::Impl {
   Impl(const Secret& url, std::string csv_base_url, std::chrono::seconds lost)
-      : sessions(url, "generate-project cancel", require_schema), ender(url, std::move(csv_base_url)), lost_after(lost) {}
+      : sessions(url, "generate-project cancel", require_schema),
+        ender(url, std::move(csv_base_url)),
+        lost_after(lost) {}
 
   /// The note stays whatever happens next: if this process dies after it, a worker ends the run.
   CancelOutcome cancel(const RunId& run_id) {

@@ -21,7 +21,8 @@ const StartOutcome kFull{Kind::kQueueFull, {}, false};
 }  // namespace
 
 struct RunIntake::Impl {
-  Impl(Secret url, std::int64_t most) : sessions(std::move(url), "generate-project start", require_schema), queue_max(most) {}
+  Impl(Secret url, std::int64_t most)
+      : sessions(std::move(url), "generate-project start", require_schema), queue_max(most) {}
 
   /// The three statements of a round are one transaction each: whichever of several callers inserts or
   /// restarts the run, the unique constraint and the row's state decide.
