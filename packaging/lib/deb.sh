@@ -57,14 +57,16 @@ command_deb() {
   local reproducible=0
   case ${1:-} in
     --check-reproducible) reproducible=1 ;;
+    --into) deb_folder=${2:?--into needs a folder} ;;
     '') ;;
-    *) die "deb takes --check-reproducible or nothing, not '$1'" ;;
+    *) die "deb takes --check-reproducible, --into FOLDER or nothing, not '$1'" ;;
   esac
   install_packages package
   check_versions "${deb_files[@]}"
   say "building the package"
   build_deb "$deb_folder"
-  check_with_lintian "$deb_folder" || die "lintian found faults"
+  # Programs that were made for tests lack what a shipped one has: symbols, hardening.
+  [[ -n ${GP_PROGRAMS:-} ]] || check_with_lintian "$deb_folder" || die "lintian found faults"
   ((reproducible)) && check_reproducible
   say "$(ls "$deb_folder"/generate-project_*.deb)"
 }

@@ -1,0 +1,58 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154  # work is set by the caller
+# A Debian system of its own, with systemd as its first process: systemd-nspawn on a tree that mmdebstrap makes once and that stays
+# as it is (what a boot writes goes to an overlay in memory). The network is the container's own loopback.
+
+mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+security_mirror=${DEBIAN_SECURITY_MIRROR:-http://deb.debian.org/debian-security}
+suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+
+# Ends the test, loudly, where this machine cannot do it.
+require_container_machine() {
+  ((EUID == 0)) || skip "systemd-nspawn needs root"
+  local tool
+  for tool in systemd-nspawn mmdebstrap nsenter dpkg-deb; do
+    command -v "$tool" >/dev/null || skip "$tool is not installed"
+  done
+  [[ $(. /etc/os-release && echo "$ID") == debian && -n $suite ]] || skip "this is no Debian release, so the package was not built for one"
+  unshare --mount --pid --net --fork true 2>/dev/null || skip "this machine does not let root make namespaces"
+}
+
+# make_tree DEB   the folder $tree holds a Debian with nginx, PostgreSQL and what the package depends on.
+make_tree() {
+  local packages
+  packages=$(dpkg-deb -f "$1" Depends | tr ',' '\n' | awk '{print $1}')
+  packages=$(printf '%s\n' systemd systemd-sysv dbus udev apt netbase iproute2 procps curl jq nginx postgresql "$packages" | sort -u | paste -sd,)
+  tree=$work/tree-$(printf '%s %s' "$suite" "$packages" | sha256sum | cut -c1-12)
+  [[ -d $tree ]] && return 0
+  curl -fsSI -o /dev/null --max-time 20 "$mirror/dists/$suite/InRelease" 2>/dev/null || skip "no Debian mirror can be reached at $mirror"
+  note "making a Debian tree (once)"
+  rm -rf "$work"/tree-*
+  mmdebstrap --quiet --variant=minbase --dpkgopt=force-unsafe-io --include="$packages" "$suite" "$tree.new" "deb $mirror $suite main" \
+    "deb $mirror $suite-updates main" "deb $security_mirror $suite-security main" >"$work/tree.log" 2>&1 ||
+    { tail -n 30 "$work/tree.log" >&2; fail "mmdebstrap failed"; }
+  mv "$tree.new" "$tree"
+}
+
+# boot_container FOLDER   FOLDER is /debs there.
+boot_container() {
+  setsid systemd-nspawn --boot --directory="$tree" --register=no --keep-unit --machine="gp-test-$$" --console=pipe --private-network \
+    --volatile=overlay --bind-ro="$1:/debs" </dev/null >"$work/container.log" 2>&1 9>&- &
+  nspawn=$!
+  eventually 30 has_leader || { tail -n 20 "$work/container.log" >&2; fail "the container does not start"; }
+  eventually 120 in_container systemctl is-active --quiet multi-user.target nginx postgresql@15-main ||
+    { in_container systemctl --failed --no-pager || true; fail "the container does not come up"; }
+}
+
+has_leader() { leader=$(pgrep -P "$nspawn" -x systemd); }
+
+in_container() { nsenter -t "$leader" -m -u -i -n -p -C -r -w "$@"; }
+
+end_container() {
+  [[ -n ${leader:-} ]] || return 0
+  in_container systemctl poweroff >/dev/null 2>&1 || true
+  eventually 30 container_is_gone || kill -s KILL "$leader" "$nspawn" 2>/dev/null || true
+  leader=
+}
+
+container_is_gone() { ! kill -0 "$nspawn" 2>/dev/null; }

@@ -1,0 +1,58 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154  # work and build are set by the caller
+# Programs of this machine's in the container's network (nsenter is replaced by them, so they are ended by the id that the shell knows): the
+# simulated LLM, and callers at work while something is done to the service.
+
+start_llm() {
+  nsenter -t "$leader" -n "$build/tests/support/gp-sim-llm" --tokens-per-second 200 >"$work/llm.log" 2>&1 </dev/null 9>&- &
+  llm=$!
+  eventually 20 grep -q 'listening on' "$work/llm.log" || fail "the simulated LLM does not start"
+  llm_address=http://$(sed -n 's/^listening on //p' "$work/llm.log")
+}
+
+end_llm() { [[ -z ${llm:-} ]] || { kill "$llm" 2>/dev/null || true; llm=; }; }
+
+# begin_load NAME   returns when runs are under way.
+begin_load() {
+  nsenter -t "$leader" -n "$build/tests/package/gp-package-load" 8080 "$1" >"$work/load.json" 2>"$work/load.log" </dev/null 9>&- &
+  load=$!
+  eventually 60 grep -q loaded "$work/load.json" || fail "the load does not get under way: $(head -n 5 "$work/load.log")"
+}
+
+# Ends the load and shows what it has seen; fails where anything went wrong.
+finish_load() {
+  local outcome=0
+  kill "$load"
+  wait "$load" || outcome=$?
+  load=
+  note "$(tail -n 1 "$work/load.json")"
+  ((outcome == 0)) || fail "callers noticed (status $outcome): $(head -n 20 "$work/load.log")"
+}
+
+end_load() { [[ -z ${load:-} ]] || { kill -s KILL "$load" 2>/dev/null || true; load=; }; }
+
+seen() { tail -n 1 "$work/load.json" | jq -r ".$1"; }
+
+restart_under_load() {
+  step "every service is restarted under load"
+  begin_load restart
+  in_container systemctl reset-failed "generate-project*"  # the tests before have restarted them often
+  expect "systemctl restart" in_container systemctl restart 'generate-project-*.service'
+  finish_load
+  same "requests failed" "$(seen failed)" 0
+}
+
+upgrade_under_load() {
+  step "the package is upgraded under load"
+  local before sockets
+  before=$(main_pids)
+  sockets=$(socket_inodes)
+  begin_load upgrade
+  expect "apt-get install of $next_version" in_container apt-get install -y -q "/debs/${next_deb##*/}"
+  finish_load
+  same "the version is the new one" "$(in_container dpkg-query -W -f "\${Version}" generate-project)" "$next_version"
+  same "the sockets are the old ones" "$(socket_inodes)" "$sockets"
+  refuse "the processes are the old ones" test "$(main_pids)" = "$before"
+  same "requests failed" "$(seen failed)" 0
+  expect "runs that were under way went on under the new version ($(seen runs_resumed))" test "$(seen runs_resumed)" -gt 0
+}

@@ -1,0 +1,187 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154  # set by the caller
+# The service in the container, step by step.
+
+services=(start status health events worker)
+credentials=/etc/generate-project/credentials
+
+unit() { in_container systemctl show --value --property "$2" "generate-project-$1"; }
+main_pid() { unit "$1.service" MainPID; }
+main_pids() { local name; for name in "${services[@]}"; do main_pid "$name"; done; }
+socket_inodes() { in_container sh -c 'stat -c "%n %i" /run/generate-project/*.sock'; }
+active_units() { in_container systemctl list-units --plain --no-legend --state=active,activating,failed 'generate-project*'; }
+journal_of() { in_container journalctl --no-pager --output=cat --unit "generate-project-$1"; }
+ask() { in_container curl -sS --max-time 60 "$@"; }
+status_of() { ask -o /dev/null -w '%{http_code}' "http://127.0.0.1:8080$1"; }
+set_setting() { in_container sh -c "echo '$1' >>/etc/generate-project/generate-project.conf"; }
+give_secret() { in_container sh -c "umask 077 && printf %s '$2' >$credentials/$1"; }
+
+show_journal() {
+  [[ -n ${leader:-} ]] || return 0
+  echo '-- the end of the journal'
+  in_container journalctl --no-pager --lines=60 2>/dev/null || true
+}
+
+# Every file that is not for a moment, nor the records of dpkg, apt and the journal.
+files_of_the_system() {
+  in_container find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/tmp -o -path /debs -o -path /var/cache \
+    -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/log/apt -o -path /var/log/journal -o -path /var/lib/postgresql \
+    -o -path /var/log/postgresql -o -path /var/log/nginx -o -path /var/lib/nginx \) -prune -o -print | sort
+}
+
+installs_and_starts_nothing() {
+  step "apt install"
+  files_of_the_system >"$work/files.before"
+  nginx_before=$(in_container sh -c 'find /etc/nginx -type f -o -type l | sort | xargs sha256sum')
+  expect "apt-get install" in_container apt-get install -y -q "/debs/${deb##*/}"
+  same "nothing of it runs" "$(active_units)" ""
+  same "nothing of nginx's has changed" "$(in_container sh -c 'find /etc/nginx -type f -o -type l | sort | xargs sha256sum')" "$nginx_before"
+  same "the system is well" "$(in_container systemctl is-system-running)" running
+  expect "systemd finds nothing wrong with the units" in_container sh -c 'cd /lib/systemd/system && systemd-analyze verify --man=no generate-project*.service generate-project*.socket generate-project*.timer generate-project.target'
+}
+
+setup_gives_a_service() {
+  step "set up"
+  expect "the database, its tables, the site of nginx, the units" in_container bash -euo pipefail -s <"$here/set-up-by-hand"
+  same "GET /health" "$(ask http://127.0.0.1:8080/health)" '{"ok":true}'
+  same "the web page" "$(status_of /)" 200
+  same "the sockets are for nginx alone" "$(in_container stat -c '%U %G %a' /run/generate-project/start.sock)" "root www-data 660"
+  same "no counter is lost to a closed folder" "$(in_container sh -c 'ls /run/generate-project/metrics | grep -c ^status-')" 4
+}
+
+a_missing_key_is_said_once() {
+  step "no OPENAI_API_KEY"
+  same "the worker does not run" "$(unit worker.service ActiveState)" failed
+  same "its status says: a setting" "$(unit worker.service ExecMainStatus)" 78
+  same "it is not tried again" "$(unit worker.service NRestarts)" 0
+  expect "the journal says which" grep -q 'OPENAI_API_KEY: not set' <(journal_of worker)
+  same "the rest serves" "$(status_of /health)" 200
+}
+
+# Whether a process of the service can see the text: in its environment, or in the secrets it is given.
+sees() {
+  in_container sh -c "tr '\\0' '\\n' </proc/$1/environ; cat /proc/$1/root/run/credentials/*/* 2>/dev/null" | grep "$2" >/dev/null  # not -q: what writes must not find its reader gone
+}
+
+the_key_is_for_the_worker_alone() {
+  step "secrets"
+  local name
+  give_secret OPENAI_API_KEY key-of-a-file
+  set_setting "OPENAI_BASE_URL=$llm_address/v1"
+  set_setting "MODEL_PRIMARY=simulated-gpt-5-mini"
+  set_setting "WORKER_DRAIN_S=2"  # runs are handed over, not finished, when a worker is told to end
+  expect "the worker starts with a credential" in_container systemctl restart 'generate-project-*.service'
+  expect "the worker sees it" sees "$(main_pid worker)" key-of-a-file
+  for name in start status health events; do refuse "$name does not see it" sees "$(main_pid "$name")" key-of-a-file; done
+  refuse "the worker's environment does not hold it" in_container grep -q key-of-a-file "/proc/$(main_pid worker)/environ"
+
+  set_setting "OPENAI_API_KEY=key-of-the-settings"
+  expect "the same from the file of settings" in_container systemctl restart 'generate-project-*.service'
+  expect "the worker sees it" sees "$(main_pid worker)" key-of-the-settings
+  for name in start status health events; do refuse "$name does not see it" sees "$(main_pid "$name")" key-of-the-settings; done
+
+  same "without a credential the database is this host's" "$(status_of /status/nobody)" 404
+  give_secret DATABASE_URL postgresql:///another
+  expect "a credential names another database, which is not there" in_container systemctl restart generate-project-status.service
+  same "that one is asked" "$(status_of /status/nobody)" 503
+  give_secret DATABASE_URL postgresql:///generate-project
+  expect "it names the right one" in_container systemctl restart generate-project-status.service
+  same "that one is asked" "$(status_of /status/nobody)" 404
+}
+
+one_generation_over_http() {
+  step "one generation"
+  local run
+  run=$(ask http://127.0.0.1:8080/start -H 'Content-Type: application/json' -d '{"project_id": "package", "chat_id": "one", "topic": "Fractions",
+    "life_skill": "Budgeting", "group_size": 3, "duration_min": 45, "owner_email": "huda@school.ae"}' | jq -r .run_id)
+  ask -N "http://127.0.0.1:8080/events/stream?run_id=$run" >"$work/stream"
+  note "$(sed -n 's/^event: //p' "$work/stream" | paste -sd' ')"
+  same "ids" "$(sed -n 's/^id: //p' "$work/stream" | paste -sd' ')" "$(seq -s' ' "$(grep -c ^id: "$work/stream")")"
+  same "the last event" "$(sed -n 's/^event: //p' "$work/stream" | tail -n 1)" run_completed
+  same "GET /status" "$(ask http://127.0.0.1:8080/status/package | jq -r .status)" complete
+  expect "its log is in /var/log" in_container test -s "/var/log/generate-project/$run.csv"
+  same "its log is not for everybody" "$(in_container stat -c '%U %a' /var/log/generate-project)" "generate-project 750"
+}
+
+each_service_is_in_its_sandbox() {
+  step "sandbox"
+  local name pid found
+  for name in "${services[@]}"; do
+    for pid in $(in_container cat "/sys/fs/cgroup/systemd$(unit "$name.service" ControlGroup)/cgroup.procs" 2>/dev/null ||
+      in_container pgrep -f "^/usr/libexec/generate-project/gp-$name"); do
+      found=$(in_container sh -c "echo \$(stat -c %U /proc/$pid) \$(awk '/^(CapEff|CapBnd|NoNewPrivs|Seccomp):/ {print \$1 \$2}' /proc/$pid/status)")
+      [[ $found == "generate-project CapEff:0000000000000000 CapBnd:0000000000000000 NoNewPrivs:1 Seccomp:2" ]] ||
+        fail "process $pid of $name: $found"
+    done
+    note "ok: $name: no capabilities, no new privileges, seccomp"
+  done
+}
+
+# as SERVICE COMMAND...   what a program would be able to do that has taken over a process of that service: its account, its file
+# system, its user namespace.
+as() {
+  local pid account group
+  pid=$(main_pid "$1")
+  account=$(in_container id -u generate-project)
+  group=$(in_container id -g generate-project)
+  shift
+  in_container nsenter -t "$pid" -m -U -S "$account" -G "$group" "$@"
+}
+
+no_service_reaches_what_is_anothers() {
+  step "what a service cannot reach"
+  local name
+  for name in start status; do refuse "$name cannot see the spool" as "$name" ls /var/lib/generate-project; done
+  expect "health can read the spool" as health head -c 1 /var/lib/generate-project/spool.db
+  refuse "health cannot write the spool" as health sh -c ': >>/var/lib/generate-project/spool.db'
+  refuse "health cannot make a file there" as health touch /var/lib/generate-project/another
+  expect "events can write the spool" as events sh -c ': >>/var/lib/generate-project/spool.db'
+  for name in start status health events; do
+    refuse "$name cannot see the logs of runs" as "$name" ls /var/log/generate-project
+    refuse "$name cannot see the worker's secrets" as "$name" ls /run/credentials/generate-project-worker.service
+    refuse "$name cannot read the worker's environment" as "$name" cat "/proc/$(main_pid worker)/environ"
+    refuse "$name cannot read the settings' file" as "$name" cat /etc/generate-project/generate-project.conf
+    refuse "$name cannot put a socket in another's place" as "$name" touch /run/generate-project/another
+  done
+  refuse "the worker cannot write outside its folders" as worker touch /etc/another
+}
+
+a_wrong_setting_is_said_and_can_be_repaired() {
+  step "a wrong setting"
+  in_container systemctl reset-failed generate-project-status.service  # it has been restarted often by now
+  in_container cp -p /etc/generate-project/generate-project.conf /etc/generate-project/generate-project.conf.kept
+  set_setting SSE_KEEPALIVE_S=often
+  refuse "status does not start" in_container systemctl restart generate-project-status.service
+  expect "its exit status says: a setting" grep 'status=78/CONFIG' <(journal_of status.service)
+  expect "the journal says which, and what is allowed" grep -q "SSE_KEEPALIVE_S: 'often' is not allowed; allowed: 1-300" <(journal_of status.service)
+  same "a request meanwhile is refused in order" "$(status_of /status/package)" 503
+  expect "starting ends, it does not go round" eventually 20 in_container systemctl is-failed generate-project-status.service
+  in_container mv /etc/generate-project/generate-project.conf.kept /etc/generate-project/generate-project.conf
+  expect "after the repair it is started again" in_container sh -c \
+    "systemctl reset-failed 'generate-project*' && systemctl start generate-project.target"
+  same "and serves" "$(status_of /status/package)" 200
+}
+
+removal_stops_everything() {
+  step "apt remove"
+  expect "apt-get remove" in_container apt-get remove -y -q generate-project
+  same "no unit is left" "$(active_units)" ""
+  same "no process is left" "$(in_container pgrep -u generate-project || true)" ""
+  refuse "no socket is left" in_container test -e /run/generate-project
+  expect "the spool is kept" in_container test -e /var/lib/generate-project/spool.db
+  expect "the secrets are kept" in_container test -e "$credentials/OPENAI_API_KEY"
+  expect "nginx is still sound" in_container nginx -t
+}
+
+purge_leaves_nothing() {
+  step "apt purge"
+  expect "apt-get purge" in_container apt-get purge -y -q generate-project
+  files_of_the_system >"$work/files.after"
+  # The account stays, as everywhere in Debian; its files have copies that end with a dash. What the test itself has put there.
+  local left
+  left=$(comm -13 "$work/files.before" "$work/files.after" | grep -vE '^/etc/(passwd|group|shadow|gshadow|subuid|subgid)-$' |
+    grep -vE '^/etc/nginx/(generate-project(/.*)?|sites-enabled/generate-project)$' || true)
+  same "no file is left" "$left" ""
+  same "the database is left" "$(in_container runuser -u postgres -- psql -Atc "select datname from pg_database where datname = 'generate-project'")" \
+    generate-project
+}
