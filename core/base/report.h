@@ -183,6 +183,38 @@ struct SpoolBack {
   Fields fields() const { return {{"user", user}}; }
 };
 
+struct SlotHeldElsewhere {
+  static constexpr Level kLevel = Level::kNotice;
+  static constexpr std::string_view kName = "slot_held_elsewhere";
+  std::int64_t wanted;
+  std::int64_t taken;  ///< the free one that this worker uses instead
+  std::string path;
+  Fields fields() const {
+    return {{"wanted", std::to_string(wanted)},
+            {"taken", std::to_string(taken)},
+            {"message",
+             "another process holds the slot: a worker that still drains, or a second pool on this spool"},
+            {"path", path}};
+  }
+};
+
+struct SlotLost {
+  static constexpr Level kLevel = Level::kError;
+  static constexpr std::string_view kName = "slot_lost";
+  std::int64_t slot;
+  Fields fields() const {
+    return {{"slot", std::to_string(slot)},
+            {"message", "the file of slots was removed and another worker holds this slot now: ending"}};
+  }
+};
+
+struct SlotInherited {
+  static constexpr Level kLevel = Level::kNotice;
+  static constexpr std::string_view kName = "slot_inherited";
+  std::int64_t slot;  ///< its worker is gone; this one ships what it left and lets its runs go on
+  Fields fields() const { return {{"slot", std::to_string(slot)}}; }
+};
+
 struct SpoolRunDropped {
   static constexpr Level kLevel = Level::kError;
   static constexpr std::string_view kName = "spool_run_dropped";

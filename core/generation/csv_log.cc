@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -35,6 +36,15 @@ bool looks_like_formula(std::string_view text) {
   if (text.empty()) return false;
   if (text.front() == '-' && text.size() > 1 && is_number(text.substr(1))) return false;
   return std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos;
+}
+
+/// What a new line of the file at `path` needs before it: the header where there is nothing yet, an end of
+/// line where a full disk or a kill has cut the last one short.
+std::string_view beginning_for(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  if (!file || file.tellg() <= 0) return kHeader;
+  file.seekg(-1, std::ios::end);
+  return file.get() == '\n' ? "" : "\r\n";
 }
 
 void write_file(const std::filesystem::path& path, const std::string& text, std::ios::openmode mode) {
@@ -81,8 +91,7 @@ void CsvLog::append(const CsvRow& row, WallTime at) {
   try {
     std::filesystem::create_directories(folder_);
     const auto path = folder_ / (run_id_.str() + ".csv");
-    if (!std::filesystem::exists(path)) line.insert(0, kHeader);
-    write_file(path, line, std::ios::app);
+    write_file(path, std::string(beginning_for(path)) + line, std::ios::app);
   } catch (const std::exception& error) {
     report_once(error.what());
   }
@@ -93,6 +102,17 @@ std::string CsvLog::write_prompt(int call, const Json& messages) {
 }
 
 std::string CsvLog::write_output(int call, const Json& output) { return write_json("output", call, output); }
+
+std::vector<std::string> CsvLog::prompts_without_row(int last_call) const {
+  std::ifstream file(folder_ / (run_id_.str() + ".csv"), std::ios::binary);
+  const std::string rows{std::istreambuf_iterator<char>(file), {}};
+  std::vector<std::string> prompts;
+  for (int call = 1; call <= last_call; ++call) {
+    std::string path = run_id_.str() + "/" + file_name("prompt", call);
+    if (rows.find(path) == std::string::npos) prompts.push_back(std::move(path));
+  }
+  return prompts;
+}
 
 int CsvLog::first_free_call() const {
   int call = 1;

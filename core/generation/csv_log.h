@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/clock.h"
 #include "core/base/ids.h"
@@ -43,6 +44,9 @@ class CsvLog {
   /// counts from 1 over the whole run.
   std::string write_prompt(int call, const Json& messages);
   std::string write_output(int call, const Json& output);
+
+  /// The prompts of calls up to `last_call` that no row names: their worker ended before it wrote one.
+  std::vector<std::string> prompts_without_row(int last_call) const;
 
   /// The first call number that no earlier attempt of this run has used in this folder.
   int first_free_call() const;

@@ -90,12 +90,17 @@ void Generation::run() noexcept {
   try {
     begin();
     failure = attempt();
+    if (orders_.is_lost()) was_stopped_ = true;
     if (!failure && !was_stopped_) failure = finish();
   } catch (const std::exception& error) {
     report::report(report::ThreadFailed{"generation " + claim_.lease.run_id.str(), error.what()});
     failure = Failure{"internal", "the service failed; the run can be started again", "internal", true};
   }
   if (!failure || was_stopped_) return;
+  if (orders_.is_lost()) {
+    was_stopped_ = true;
+    return;
+  }
   try {
     fail(*failure);
   } catch (const std::exception& error) {
@@ -105,7 +110,7 @@ void Generation::run() noexcept {
 }
 
 void Generation::begin() {
-  call_number_ = log_.first_free_call() - 1;
+  note_interrupted_calls();
   const auto resumed = writer_.document().completed_sections();
   writer_.write(EventType::kRunStarted,
                 {{"attempt", claim_.attempt}, {"model", model_}, {"resumed_sections", resumed}});
@@ -114,6 +119,28 @@ void Generation::begin() {
   row.model = model_;
   row.decision_summary = fmt::format("attempt {}, {} sections kept", claim_.attempt, resumed.size());
   log_.append(row, wall_now());
+}
+
+/// An earlier owner of this attempt that died, or gave the run back, has not said what its last call used:
+/// the sums of the attempt are not known then. On its own host that call has no row in the log; it gets one
+/// here.
+void Generation::note_interrupted_calls() {
+  call_number_ = log_.first_free_call() - 1;
+  const bool had_answer = !claim_.events.empty() && !is_terminal(claim_.events.back().type) &&
+                          claim_.events.back().type != EventType::kRunStarted;
+  if (had_answer) {
+    usage_ = {-1, 0, -1};
+    cost_usd_ = std::nullopt;
+  }
+  for (const std::string& input_path : log_.prompts_without_row(call_number_)) {
+    CsvRow row;
+    row.stage = "llm_call";
+    row.model = model_;
+    row.decision_summary = "interrupted: its worker ended before the call did";
+    row.input_path = input_path;
+    row.warning = "usage_missing";
+    log_.append(row, wall_now());
+  }
 }
 
 std::optional<Failure> Generation::attempt() {
@@ -171,6 +198,10 @@ Answer Generation::call(const llm::Assignment& assignment) {
     llm::ChatCall chat(tools_.config, body, [this] { return is_told_to_end() || is_over_time(); });
     read_answer(chat, assignment, answer, text);
   }
+  if (orders_.is_lost()) {
+    was_stopped_ = true;
+    return answer;
+  }
   answer.made_progress = writer_.document().completed_sections().size() > sections_before ||
                          writer_.document().has_plan() != had_plan;
   if (!text.empty() || answer.result.usage.prompt_tokens >= 0)
@@ -188,6 +219,7 @@ void Generation::read_answer(llm::ChatCall& call, const llm::Assignment& assignm
   llm::AnswerReader reader;
   AnswerIntake intake(assignment, tools_.blocklist, writer_, log_);
   while (const auto piece_of_text = call.next_text()) {
+    if (orders_.is_lost()) return;
     text += *piece_of_text;
     if (!answer.parse_problem.empty()) continue;  // read on for the usage and the log
     try {
@@ -195,7 +227,10 @@ void Generation::read_answer(llm::ChatCall& call, const llm::Assignment& assignm
     } catch (const Error& error) {
       answer.parse_problem = error.what();
     }
-    while (const auto piece = reader.next()) intake.take(*piece);  // also those before the fault
+    while (const auto piece = reader.next()) {  // also those before the fault
+      if (orders_.is_lost()) return;
+      intake.take(*piece);
+    }
   }
   answer.result = call.result();
   answer.faults = intake.faults();

@@ -32,16 +32,18 @@ struct Tools {
 /// What a generation is told from outside. Asked often, from its thread.
 struct Orders {
   std::function<bool()>
-      should_stop;  ///< the lease is lost, or the worker is being stopped: write nothing more
+      should_stop;  ///< the lease is lost, or the worker is being stopped: write no event any more
+  std::function<bool()> is_lost;  ///< the lease is lost: write nothing at all. Asked before anything is written
   std::function<bool()> is_cancelled;  ///< somebody wants the run to end: stop the call and say so
 };
 
 /// One attempt of one run, from claim to terminal event, on a thread of its own. It reads top to bottom: it
 /// pulls the answer from the LLM and hands each finished part on; it never waits for PostgreSQL.
 ///
-/// Ends by writing run_completed or error, exactly one of them - or, once it should stop, by writing nothing
-/// more. A run that is cancelled before its last event is written ends in error, code "cancelled"; the call
-/// of the LLM is cut within 150 ms.
+/// Ends by writing run_completed or error, exactly one of them - or, once it should stop, without. Where the
+/// lease is lost somebody else has the run: then neither an event nor a row nor a file of the log is written any
+/// more. A run that is cancelled before its last event is written ends in error, code "cancelled"; the call of
+/// the LLM is cut within 150 ms.
 class Generation {
  public:
   Generation(const Tools& tools, runlog::Claim claim, Orders orders);
@@ -54,6 +56,7 @@ class Generation {
 
  private:
   void begin();
+  void note_interrupted_calls();
   std::optional<Failure> attempt();
   std::optional<Failure> write_missing();
   bool is_told_to_end() const { return orders_.should_stop() || orders_.is_cancelled(); }

@@ -1,11 +1,17 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "core/base/clock.h"
 #include "core/runlog/run_queue.h"
 
 namespace gp::generation {
@@ -54,6 +60,52 @@ class LeaseBook {
     entries_.erase(run_id);
   }
 
+  /// One renewal of the leases, successful or not. Made by the thread that renews, before it asks for held().
+  class Beat {
+   public:
+    explicit Beat(LeaseBook& book) : book_(book) {
+      const std::lock_guard lock(book_.mutex_);
+      number_ = ++book_.beats_begun_;
+      book_.is_beat_wanted_ = false;
+    }
+    ~Beat() {
+      const std::lock_guard lock(book_.mutex_);
+      book_.beats_ended_ = number_;
+      book_.beat_ended_.notify_all();
+    }
+    Beat(const Beat&) = delete;
+    Beat& operator=(const Beat&) = delete;
+
+   private:
+    LeaseBook& book_;
+    std::uint64_t number_ = 0;
+  };
+
+  /// Somebody waits in confirm().
+  bool is_beat_wanted() const {
+    const std::lock_guard lock(mutex_);
+    return is_beat_wanted_;
+  }
+
+  /// Waits until a beat that begins from now on has ended; `ring` tells the thread that makes them. Returns
+  /// without one after `patience`, or once there will be no more.
+  void confirm(const std::function<void()>& ring, std::chrono::milliseconds patience) {
+    std::unique_lock lock(mutex_);
+    const std::uint64_t begun = beats_begun_;
+    is_beat_wanted_ = true;
+    lock.unlock();
+    ring();
+    lock.lock();
+    beat_ended_.wait_for(lock, patience, [&] { return beats_ended_ > begun || is_closed_; });
+  }
+
+  /// There will be no more beats: nobody need wait for one.
+  void close() {
+    const std::lock_guard lock(mutex_);
+    is_closed_ = true;
+    beat_ended_.notify_all();
+  }
+
   std::vector<runlog::Lease> held() const {
     const std::lock_guard lock(mutex_);
     std::vector<runlog::Lease> leases;
@@ -69,6 +121,42 @@ class LeaseBook {
   };
   mutable std::mutex mutex_;
   std::unordered_map<RunId, Entry> entries_;
+  std::condition_variable beat_ended_;
+  std::uint64_t beats_begun_ = 0;
+  std::uint64_t beats_ended_ = 0;  ///< number of the last that has ended
+  bool is_beat_wanted_ = false;
+  bool is_closed_ = false;
+};
+
+/// One generation's own look at its lease, asked by its thread at least every second or so. Where more time
+/// has passed since the last look than a lease may go without renewal, this process was asleep (stopped, or
+/// its machine was): the lease may belong to somebody else although nobody has said so yet. Then it waits for
+/// a fresh beat first, so that whoever asks before it writes anything writes nothing under a lost lease. With
+/// the database away the beat fails, the lease stays, and the generation goes on.
+class LeaseWatch {
+ public:
+  LeaseWatch(LeaseBook& book, LeaseBook::SharedFlags flags, std::chrono::milliseconds longest_gap,
+             std::function<void()> ring)
+      : book_(book), flags_(std::move(flags)), longest_gap_(longest_gap), ring_(std::move(ring)) {}
+
+  bool is_lost() {
+    const SteadyTime now = steady_now();
+    if (now - std::exchange(last_look_, now) > longest_gap_ && !flags_->is_lost) {
+      book_.confirm(ring_, kPatience);
+      last_look_ = steady_now();
+    }
+    return flags_->is_lost;
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kPatience{
+      10000};  ///< a database that hangs is as one that is away
+
+  LeaseBook& book_;
+  LeaseBook::SharedFlags flags_;
+  std::chrono::milliseconds longest_gap_;
+  std::function<void()> ring_;
+  SteadyTime last_look_ = steady_now();
 };
 
 }  // namespace gp::generation

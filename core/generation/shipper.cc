@@ -38,6 +38,10 @@ void Shipper::submit(const project::Step& step) {
       unspooled_.push_back(step);
     }
   }
+  look_again();
+}
+
+void Shipper::look_again() {
   const std::lock_guard lock(mutex_);
   has_work_ = true;
   is_idle_ = false;

@@ -37,6 +37,9 @@ class Shipper {
   /// at a time.
   void submit(const project::Step& step);
 
+  /// The outbox has entries that did not come by submit(): a dead worker's.
+  void look_again();
+
   /// Waits until everything submitted so far, and everything a former worker of this slot left behind, is
   /// committed or fenced. False where `timeout` passed first or the shipper is stopping.
   bool wait_until_empty(std::chrono::milliseconds timeout);

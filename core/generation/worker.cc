@@ -15,12 +15,14 @@
 #include "core/base/exit_code.h"
 #include "core/base/metrics.h"
 #include "core/base/report.h"
+#include "core/generation/estates.h"
 #include "core/generation/generation.h"
 #include "core/generation/lease_book.h"
 #include "core/generation/shipper.h"
 #include "core/generation/wake_up.h"
 #include "core/runlog/run_queue.h"
 #include "core/runlog/schema.h"
+#include "core/spool/host_slot.h"
 #include "core/spool/outbox.h"
 
 namespace gp::generation {
@@ -69,34 +71,48 @@ class Worker {
         slot_(slot),
         blocklist_(project::Blocklist::load(config.blocklist_file)),
         prices_(llm::PriceTable::load(config.prices_file)),
-        outbox_(config.spool_path, slot.slot, config.spool_max_bytes),
+        host_slot_(config.spool_path + ".slots", slot.slot, static_cast<int>(slot.wake_fds.size())),
+        outbox_(config.spool_path, host_slot_.number(), config.spool_max_bytes),
         wake_up_(slot),
         shipper_(config, outbox_, leases_, [this] { wake_up_.ring(); }),
         queue_(
             config.database_url, config.database_listen_url,
-            queue_options(config, fmt::format("{}/{}", outbox_.spool_id(), slot.slot), is_listening(slot))),
+            queue_options(config, owner_name(outbox_, host_slot_.number()), is_listening(slot))),
+        estates_(host_slot_, outbox_, queue_),
         backoff_(kFirstRetry, kLongestRetry) {}
 
   int run() {
-    take_over_from_former_self();
-    while (!is_readable(slot_.stop_fd)) with_database([this] { turn(); });
+    look_after_former_self();
+    while (!is_readable(slot_.stop_fd) && keep_slot()) with_database([this] { turn(); });
     drain();
     return to_int(ExitCode::kOk);
   }
 
  private:
-  /// What a dead predecessor had in the outbox is written under its own leases first; only then are these
-  /// given up.
-  void take_over_from_former_self() {
-    if (slot_.slot == 0) outbox_.adopt_from(static_cast<int>(slot_.wake_fds.size()));
-    bool is_done = false;
-    while (!is_done && !is_readable(slot_.stop_fd)) {
-      with_database([&] {
-        if (!shipper_.wait_until_empty(kPoll)) return;
-        queue_.release_former_self();
-        is_done = true;
+  /// Before anything is claimed: afterwards this worker's leases bear the same name as its former self's.
+  void look_after_former_self() {
+    estates_.find();
+    while (!estates_.empty() && !is_readable(slot_.stop_fd)) {
+      with_database([this] {
+        if (estates_.settle()) shipper_.look_again();
+        if (!estates_.empty()) shipper_.wait_until_empty(kPoll);
       });
     }
+  }
+
+  /// What workers of this host that have died since have left. Few: a dead worker's successor does it at its
+  /// start, unless it has got another slot, or there is none.
+  void look_after_the_dead() {
+    estates_.find();
+    if (!estates_.empty() && estates_.settle()) shipper_.look_again();
+  }
+
+  /// False where the file of slots is gone and somebody else holds this slot: two workers must not go by one
+  /// name, so this one hands its runs on and ends.
+  bool keep_slot() {
+    const bool is_kept = host_slot_.keep();
+    if (!is_kept) report::report(report::SlotLost{host_slot_.number()});
+    return is_kept;
   }
 
   void turn() {
@@ -149,13 +165,15 @@ class Worker {
   }
 
   void beat_if_due() {
-    if (steady_now() < next_beat_) return;
+    if (steady_now() < next_beat_ && !leases_.is_beat_wanted()) return;
+    const LeaseBook::Beat beat(leases_);
     const auto held = leases_.held();
     if (!held.empty()) {
       const runlog::Renewal renewal = queue_.renew(held);
       for (const RunId& run_id : renewal.lost) lose(run_id, held);
       cancel(renewal.cancelled);
     }
+    look_after_the_dead();
     next_beat_ = steady_now() + config_.lease_beat_s;
   }
 
@@ -176,8 +194,10 @@ class Worker {
   }
 
   void generate(Running& running, runlog::Claim claim) {
+    LeaseWatch watch(leases_, running.flags, config_.lease_s - config_.lease_beat_s, [this] { wake_up_.ring(); });
     Orders orders{
-        .should_stop = [this, &running] { return running.flags->is_lost || is_abandoning_; },
+        .should_stop = [this, &watch] { return watch.is_lost() || is_abandoning_; },
+        .is_lost = [&watch] { return watch.is_lost(); },
         .is_cancelled = [&running] { return running.flags->is_cancelled.load(); },
     };
     const Tools tools{config_, blocklist_, prices_, provider_,
@@ -221,8 +241,9 @@ class Worker {
     stop_the_rest();
 
     if (!shipper_.wait_until_empty(kShipAtStop))
-      return;  // the rows stay in the outbox for this slot's next worker
+      return;  // the rows stay in the outbox for whoever looks after this slot
     for (const runlog::Lease& lease : leases_.held()) give_back(lease);
+    if (leases_.held().empty()) host_slot_.leave();
   }
 
   /// A drain may take minutes: the others go on hearing the doorbells through this one.
@@ -237,6 +258,7 @@ class Worker {
 
   void stop_the_rest() {
     is_abandoning_ = true;
+    leases_.close();
     for (Running& running : running_) running.thread.join();
     running_.clear();
   }
@@ -256,10 +278,12 @@ class Worker {
   llm::PriceTable prices_;
   ProviderMemory provider_;
   LeaseBook leases_;
+  spool::HostSlot host_slot_;
   spool::Outbox outbox_;
   WakeUp wake_up_;
   Shipper shipper_;
   runlog::RunQueue queue_;
+  Estates estates_;
   Backoff backoff_;
   bool is_away_ = false;
   bool are_cancels_due_ = false;  ///< one of the runs held may have been cancelled

@@ -13,8 +13,9 @@ struct WorkerSlot {
   std::span<const int> wake_fds;  ///< one eventfd for each slot of the pool: a ring for the worker in it
 };
 
-/// The life of one worker process: ships what a former worker of its slot left in the outbox, takes that
-/// one's runs back, then takes runs from the queue (woken by the doorbell, else polling: slot 0 listens for
+/// The life of one worker process: takes a slot on its host (spool::HostSlot), ships what a former worker of
+/// that slot, and of any other that nobody holds, left in the outbox, gives their runs back to the queue,
+/// then takes runs from the queue (woken by the doorbell, else polling: slot 0 listens for
 /// the whole pool and passes a ring on to the others) and generates up to WORKER_CONCURRENCY at once, one
 /// thread each, renewing all leases in one statement every LEASE_BEAT_S. While PostgreSQL is away generations
 /// go on and the outbox fills. When told to stop it takes nothing new, waits up to WORKER_DRAIN_S, then stops

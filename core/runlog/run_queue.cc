@@ -75,7 +75,7 @@ struct RunQueue::Impl {
   /// Runs `work` with the session, which is dropped where it fails: the next call connects again.
   template <class Work>
   auto with_session(const Work& work) {
-    if (sessions.ensure() && std::exchange(was_connected, true)) takeover_from = steady_now() + options.lease;
+    if (connect() && std::exchange(may_be_outage, true)) takeover_from = steady_now() + options.lease;
     try {
       return work(sessions.get());
     } catch (const Error&) {
@@ -155,11 +155,21 @@ struct RunQueue::Impl {
     report::report(report::RunEnded{run.run_id.str(), ending.code, std::chrono::milliseconds(0)});
   }
 
+  bool connect() {
+    try {
+      return sessions.ensure();
+    } catch (const Error&) {
+      may_be_outage = true;
+      throw;
+    }
+  }
+
+
   pg::SessionHolder sessions;
   pg::SessionHolder listeners;
   QueueOptions options;
   RunEnder ender;
-  bool was_connected = false;
+  bool may_be_outage = false;  ///< what the next connection ends is an outage; the first one ends none
   SteadyTime takeover_from{};  ///< after an outage the owners of expired leases get one lease's time to renew
 };
 
@@ -168,8 +178,11 @@ RunQueue::RunQueue(Secret database_url, Secret listen_url, QueueOptions options)
 RunQueue::~RunQueue() = default;
 RunQueue::RunQueue(RunQueue&&) noexcept = default;
 
-void RunQueue::release_former_self() {
-  impl_->with_session([&](pg::Session& session) { session.run(sql::kReleaseOwner, {impl_->options.owner}); });
+void RunQueue::release(const std::string& owner) {
+  impl_->with_session([&](pg::Session& session) {
+    if (session.run(sql::kReleaseOwner, {owner}).affected() > 0)
+      session.run(sql::kRing, {kQueueChannel, ""});
+  });
 }
 
 std::vector<Claim> RunQueue::claim(int most) {

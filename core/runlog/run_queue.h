@@ -68,12 +68,12 @@ class RunQueue {
   ~RunQueue();
   RunQueue(RunQueue&&) noexcept;
 
-  /// Gives back at once what a former process of this owner held, so that it can be claimed without waiting
-  /// for the lease.
-  void release_former_self();
+  /// Gives back at once what `owner` held, whose process is gone: those runs can
+  /// be claimed without waiting for the end of the lease. Rings the queue's bell where there were any.
+  void release(const std::string& owner);
 
   /// Takes up to `most` runs: running ones whose lease has expired (but not for one lease's time after the
-  /// connection was lost: their owners could not renew either), then queued ones, oldest first, passing over
+  /// connection was lost, or could not be made at first: their owners could not renew either), then queued ones, oldest first, passing over
   /// those of an owner or a project that has its share running. The shares are exact: workers take turns in
   /// counting and taking.
   ///

@@ -144,11 +144,28 @@ void Outbox::discard(std::span<const std::int64_t> sequences) {
   impl_->remove(sequences);
 }
 
-void Outbox::adopt_from(int first_unused_slot) {
+std::vector<int> Outbox::slots() {
   const std::lock_guard lock(impl_->mutex);
-  impl_->file.write([&](SpoolConnection& connection) {
-    connection.prepared(sql::kAdoptSlots).run({impl_->slot, std::int64_t{first_unused_slot}});
+  std::vector<int> slots;
+  impl_->file.read([&](SpoolConnection& connection) {
+    slots.clear();
+    sqlite::Statement& rows = connection.prepared(sql::kReadSlots);
+    while (rows.step()) slots.push_back(static_cast<int>(rows.number(0)));
   });
+  return slots;
+}
+
+std::int64_t Outbox::adopt(int slot) {
+  const std::lock_guard lock(impl_->mutex);
+  std::int64_t newest = 0;
+  impl_->file.write([&](SpoolConnection& connection) {
+    connection.prepared(sql::kAdoptSlot).run({impl_->slot, std::int64_t{slot}});
+    sqlite::Statement& row = connection.prepared(sql::kNewestEntry);
+    row.bind({impl_->slot});
+    newest = row.step() && !row.is_null(0) ? row.number(0) : 0;
+    row.rewind();
+  });
+  return newest;
 }
 
 }  // namespace gp::spool

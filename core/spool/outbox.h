@@ -19,10 +19,10 @@ struct OutboxEntry {
 /// (WAL, synchronous=FULL, IMMEDIATE transactions, a quota). A step is durable here before anything else is
 /// done with it (P3); once confirmed its event stays for replay (ReplayCache) until the room is needed.
 ///
-/// Rows belong to a slot (the worker's number within its master): a worker that replaces a dead one in the
-/// same slot finds and ships what that one left. Thread-safe (one connection behind a mutex). Make it after
-/// fork. What happens to the file is SpoolFile's; unconfirmed steps that can still be read of one that is
-/// damaged, unlinked or replaced go on in the new one.
+/// Rows belong to a slot (the worker's number on this host, see HostSlot): a worker that replaces a dead one
+/// in the same slot finds and ships what that one left. Thread-safe (one connection behind a mutex). Make it
+/// after fork. What happens to the file is SpoolFile's; unconfirmed steps that can still be read of one that
+/// is damaged, unlinked or replaced go on in the new one.
 class Outbox {
  public:
   /// Opens or makes the spool, and its folder. `max_bytes` is SPOOL_MAX_BYTES. Throws Error(kUnavailable)
@@ -48,8 +48,12 @@ class Outbox {
   /// there is ballast.
   void discard(std::span<const std::int64_t> sequences);
 
-  /// Gives this slot the rows of slots from `first_unused_slot` up, left by a pool that was larger.
-  void adopt_from(int first_unused_slot);
+  /// The slots that have entries, this one or any other, in order.
+  std::vector<int> slots();
+
+  /// Gives this slot the entries of `slot`, whose holder is gone (HostSlot). They keep their order. Returns
+  /// the sequence of the newest entry that this slot has now; 0: it has none.
+  std::int64_t adopt(int slot);
 
  private:
   struct Impl;

@@ -25,8 +25,10 @@ extern const std::string_view kReadPending;
 extern const std::string_view kReadUnconfirmed;
 extern const std::string_view kReadStepEvent;
 extern const std::string_view kRemoveEntry;
-extern const std::string_view kAdoptSlots;
 extern const std::string_view kCountOutbox;
+extern const std::string_view kAdoptSlot;
+extern const std::string_view kReadSlots;
+extern const std::string_view kNewestEntry;
 
 // The confirmed events.
 extern const std::string_view kInsertEvent;

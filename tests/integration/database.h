@@ -41,6 +41,10 @@ class Database {
 
   const gp::Secret& url() const noexcept { return url_; }
 
+  /// False: no new session can be made, as when the server is away; the old ones stay.
+  void allow_sessions(bool are_allowed) const {
+    admin("ALTER DATABASE " + name_ + " ALLOW_CONNECTIONS " + (are_allowed ? "true" : "false"));
+  }
   void script(const std::string& sql) const { gp::pg::Session(url_, "test").run_script(sql); }
   /// The first column of the first row; "null" for NULL.
   std::string value(const std::string& expression) const {

@@ -27,6 +27,11 @@ namespace {
 struct Fixture : Migrated {
   RunQueue queue(const std::string& owner) const { return {url(), url(), {owner, seconds(2)}}; }
   void start(const std::string& project_id) const { RunIntake(url()).start(request(project_id)); }
+  void end_sessions() const {
+    script(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "
+        "application_name = 'generate-project worker'");
+  }
   void expire() const { script("UPDATE generation_runs SET lease_expires_at = now() - interval '1 second'"); }
 };
 
@@ -94,9 +99,7 @@ BOOST_AUTO_TEST_CASE(after_an_outage_owners_get_a_lease_of_grace) {
   RunQueue other = queue("host/1");
   const Lease lease = owner.claim(1).front().lease;
   BOOST_TEST(other.claim(1).empty());
-  script(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'generate-project "
-      "worker'");
+  end_sessions();
   expire();
   BOOST_CHECK_THROW(other.claim(1), gp::Error);
   BOOST_TEST(other.claim(1).empty());  // connected again, but the owner could not renew either
@@ -107,14 +110,31 @@ BOOST_AUTO_TEST_CASE(after_an_outage_owners_get_a_lease_of_grace) {
   BOOST_TEST(other.claim(1).size() == 1u);
 }
 
-BOOST_AUTO_TEST_CASE(a_worker_takes_back_at_once_what_its_former_self_held) {
+BOOST_AUTO_TEST_CASE(what_a_dead_worker_held_is_free_at_once_its_attempt_unused_and_nothing_of_others) {
   start("p");
-  queue("host/0").claim(1);
-  RunQueue next = queue("host/0");
-  next.release_former_self();
-  const auto taken = next.claim(1);
+  start("q");
+  const Claim held = queue("host/0").claim(1).front();
+  RunQueue other = queue("host/1");
+  other.claim(1);
+  other.release("host/0");
+  const auto taken = other.claim(2);
   BOOST_REQUIRE(taken.size() == 1u);
-  BOOST_TEST(taken.front().taken_over);
+  BOOST_TEST(taken.front().lease.run_id.str() == held.lease.run_id.str());
+  BOOST_TEST(taken.front().attempt == held.attempt);
+}
+
+BOOST_AUTO_TEST_CASE(a_worker_that_could_not_connect_at_first_grants_the_grace_as_well) {
+  start("p");
+  RunQueue owner = queue("host/0");
+  owner.claim(1);
+  allow_sessions(false);
+  RunQueue late = queue("host/1");
+  BOOST_CHECK_THROW(late.claim(1), gp::Error);
+  allow_sessions(true);
+  expire();
+  BOOST_TEST(late.claim(1).empty());
+  std::this_thread::sleep_for(milliseconds(2200));
+  BOOST_TEST(late.claim(1).size() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(a_run_given_back_is_queued_with_its_attempt_unused) {
@@ -155,8 +175,7 @@ BOOST_AUTO_TEST_CASE(of_the_workers_of_a_pool_one_holds_a_listening_session) {
   const gp::UniqueFd ring(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   std::vector<RunQueue> pool;
   for (int slot = 0; slot < 4; ++slot)
-    pool.emplace_back(url(), url(),
-                      gp::runlog::QueueOptions{"host/" + std::to_string(slot), seconds(2), slot == 0});
+    pool.emplace_back(url(), url(), gp::runlog::QueueOptions{"host/" + std::to_string(slot), seconds(2), slot == 0});
   for (RunQueue& worker : pool) {
     worker.claim(1);
     worker.wait(milliseconds(0), ring.get());

@@ -86,6 +86,35 @@ BOOST_AUTO_TEST_CASE(later_calls_get_files_of_their_own) {
   BOOST_TEST(log.first_free_call() == 3);
 }
 
+BOOST_AUTO_TEST_CASE(a_prompt_that_no_row_names_belongs_to_a_call_that_was_interrupted) {
+  const TempFolder folder;
+  CsvLog log(folder.path, kRun);
+  BOOST_TEST(log.prompts_without_row(0).empty());
+  CsvRow row;
+  row.stage = "llm_call";
+  row.input_path = log.write_prompt(1, Json::object());
+  log.append(row, gp::WallTime{});
+  const std::string interrupted = log.write_prompt(2, Json::object());
+  BOOST_TEST((log.prompts_without_row(2) == std::vector<std::string>{interrupted}));
+  row.input_path = interrupted;
+  log.append(row, gp::WallTime{});
+  BOOST_TEST(log.prompts_without_row(2).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_row_that_was_cut_short_spoils_none_after_it) {
+  const TempFolder folder;
+  CsvLog log(folder.path, kRun);
+  log.append(CsvRow{}, gp::WallTime{});
+  const auto path = std::filesystem::path(folder.path) / (kRun.str() + ".csv");
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 7);
+  CsvRow row;
+  row.stage = "plan";
+  log.append(row, gp::WallTime{});
+  const std::string text = folder.read(kRun.str() + ".csv");
+  BOOST_TEST(text.find("\r\n1970-01-01T00:00:00.000Z," + kRun.str() + ",plan,") != std::string::npos);
+  BOOST_TEST(std::count(text.begin(), text.end(), '\n') == 3);
+}
+
 BOOST_AUTO_TEST_CASE(a_folder_that_cannot_be_written_stops_nothing) {
   CsvLog log("/proc/no-such-place", kRun);
   log.append(CsvRow{}, gp::WallTime{});

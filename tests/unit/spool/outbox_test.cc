@@ -110,15 +110,19 @@ BOOST_AUTO_TEST_CASE(what_was_appended_survives_the_death_of_its_process) {
   BOOST_TEST(files_set_aside(path) == 0u);
 }
 
-BOOST_AUTO_TEST_CASE(each_slot_has_its_own_rows_and_a_smaller_pool_inherits) {
+BOOST_AUTO_TEST_CASE(each_slot_has_its_own_rows_until_another_one_adopts_them) {
   Outbox zero(path, 0);
   Outbox three(path, 3);
   zero.append(step(1));
   three.append(step(2));
   BOOST_TEST(zero.spool_id() == three.spool_id());
   BOOST_TEST((ids_of(zero) == Ids{1}));
-  zero.adopt_from(2);
+  BOOST_TEST((zero.slots() == std::vector<int>{0, 3}));
+  const auto newest = zero.adopt(3);
+  BOOST_TEST(newest == sequences_of(zero).back());
   BOOST_TEST((ids_of(zero) == Ids{1, 2}));
+  BOOST_TEST((zero.slots() == std::vector<int>{0}));
+  BOOST_TEST(three.adopt(7) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(several_threads_and_processes_append_at_once) {

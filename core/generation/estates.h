@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/runlog/run_queue.h"
+#include "core/spool/host_slot.h"
+#include "core/spool/outbox.h"
+
+namespace gp::generation {
+
+/// Whom leases of a worker of this host are held by: "<spool id>/<slot>".
+std::string owner_name(const spool::Outbox& outbox, int slot);
+
+/// What dead workers of this host have left, and this one looks after. First their entries of the outbox are
+/// shipped, under the leases they were written with; then these leases are given back, so that any worker
+/// can go on with the runs at once. The worker's main thread only; everything given outlives it.
+class Estates {
+ public:
+  Estates(spool::HostSlot& slot, spool::Outbox& outbox, runlog::RunQueue& queue);
+
+  /// Takes the slots that nobody holds any more. At the first call that of this worker's former self is one
+  /// of them, in any case.
+  void find();
+
+  /// Does for each what can be done now. True where it has moved entries, which the shipper has to hear of.
+  /// Throws Error(kUnavailable) where PostgreSQL is away. A spool that is of no use now is reported.
+  bool settle();
+
+  bool empty() const noexcept { return estates_.empty(); }
+
+ private:
+  struct Estate {
+    int slot = 0;
+    std::optional<std::int64_t> last;  ///< its newest entry, once they are this worker's; 0: it had none
+  };
+
+  bool adopt(Estate& estate);
+  bool is_shipped(const Estate& estate);
+  std::vector<int> slots_with_entries();
+
+  spool::HostSlot& slot_;
+  spool::Outbox& outbox_;
+  runlog::RunQueue& queue_;
+  std::vector<Estate> estates_;
+};
+
+}  // namespace gp::generation

@@ -1,0 +1,2 @@
+-- Which slots have entries.
+SELECT DISTINCT slot FROM outbox

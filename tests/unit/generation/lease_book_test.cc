@@ -1,0 +1,111 @@
+#include "core/generation/lease_book.h"
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include <boost/test/unit_test.hpp>
+
+using gp::generation::LeaseBook;
+using gp::generation::LeaseWatch;
+using std::chrono::milliseconds;
+
+namespace {
+
+const gp::runlog::Lease kLease{gp::RunId("6f1c9d2e-7b1a-4c55-9a60-0d9f2f1f3f10"),
+                               gp::LeaseToken("0a7a3f0e-1111-4222-8333-444455556666")};
+const gp::LeaseToken kNewerToken("0a7a3f0e-1111-4222-8333-444455557777");
+
+/// The thread that renews: makes a beat whenever one is wanted.
+class Renewer {
+ public:
+  explicit Renewer(LeaseBook& book, bool is_lost)
+      : thread_([this, &book, is_lost](const std::stop_token& stop) {
+          while (!stop.stop_requested()) {
+            if (!book.is_beat_wanted()) {
+              std::this_thread::yield();
+              continue;
+            }
+            const LeaseBook::Beat beat(book);
+            ++beats;
+            if (is_lost) book.mark_lost(kLease.run_id, kLease.token);
+          }
+        }) {}
+
+  std::atomic<int> beats = 0;
+
+ private:
+  std::jthread thread_;
+};
+
+const auto kNoRing = [] {};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(lease_book)
+
+BOOST_AUTO_TEST_CASE(only_the_lease_that_is_named_by_its_token_is_lost) {
+  LeaseBook book;
+  const auto flag = book.add(kLease);
+  BOOST_TEST(!book.mark_lost(kLease.run_id, kNewerToken));
+  BOOST_TEST(!flag->is_lost);
+  BOOST_TEST(book.mark_lost(kLease.run_id, kLease.token));
+  BOOST_TEST(flag->is_lost);
+  BOOST_TEST(book.held().empty());
+}
+
+BOOST_AUTO_TEST_CASE(who_has_not_slept_asks_for_no_beat) {
+  LeaseBook book;
+  LeaseWatch watch(book, book.add(kLease), milliseconds(60000), kNoRing);
+  BOOST_TEST(!watch.is_lost());
+  BOOST_TEST(!book.is_beat_wanted());
+}
+
+BOOST_AUTO_TEST_CASE(who_has_slept_learns_of_the_loss_before_it_goes_on) {
+  LeaseBook book;
+  LeaseWatch watch(book, book.add(kLease), milliseconds(5), kNoRing);
+  Renewer renewer(book, true);
+  std::this_thread::sleep_for(milliseconds(20));  // what is tested is the passing of time
+  BOOST_TEST(watch.is_lost());
+  BOOST_TEST(renewer.beats == 1);
+}
+
+BOOST_AUTO_TEST_CASE(who_has_slept_and_kept_the_lease_goes_on_after_one_beat) {
+  LeaseBook book;
+  LeaseWatch watch(book, book.add(kLease), milliseconds(200), kNoRing);
+  Renewer renewer(book, false);
+  std::this_thread::sleep_for(milliseconds(250));
+  BOOST_TEST(!watch.is_lost());
+  BOOST_TEST(!watch.is_lost());
+  BOOST_TEST(renewer.beats == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_beat_that_had_begun_before_tells_nothing_and_is_not_taken_for_an_answer) {
+  LeaseBook book;
+  book.add(kLease);
+  std::atomic<bool> has_answer = false;
+  auto old_beat = std::make_unique<LeaseBook::Beat>(book);
+  std::jthread asking([&] {
+    book.confirm(kNoRing, milliseconds(60000));
+    has_answer = true;
+  });
+  while (!book.is_beat_wanted()) std::this_thread::yield();
+  old_beat.reset();
+  std::this_thread::sleep_for(milliseconds(50));
+  BOOST_TEST(!has_answer);
+  { const LeaseBook::Beat fresh(book); }
+  asking.join();
+  BOOST_TEST(has_answer);
+}
+
+BOOST_AUTO_TEST_CASE(nobody_waits_for_a_beat_once_there_are_no_more) {
+  LeaseBook book;
+  book.add(kLease);
+  std::jthread asking([&] { book.confirm(kNoRing, milliseconds(60000)); });
+  while (!book.is_beat_wanted()) std::this_thread::yield();
+  book.close();
+  asking.join();
+  book.confirm(kNoRing, milliseconds(60000));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
