@@ -265,6 +265,14 @@ struct LeaseLost {
   Fields fields() const { return {{"run_id", run_id}}; }
 };
 
+struct EventsRestored {
+  static constexpr Level kLevel = Level::kWarning;
+  static constexpr std::string_view kName = "events_restored";
+  std::string run_id;
+  std::int64_t events;  ///< that the log had confirmed and does not have any more: a failover has lost them
+  Fields fields() const { return {{"run_id", run_id}, {"events", std::to_string(events)}}; }
+};
+
 struct LlmCallEnded {
   static constexpr Level kLevel = Level::kInfo;
   static constexpr std::string_view kName = "llm_call_ended";

@@ -7,12 +7,15 @@
 #include "core/base/backoff.h"
 #include "core/base/metrics.h"
 #include "core/base/report.h"
+#include "core/generation/lost_events.h"
 
 namespace gp::generation {
 namespace {
 
 constexpr int kBatchSteps =
     64;  ///< one transaction's steps: enough to amortise a slow fsync, short enough to hold row locks
+/// How far behind a standby may be, in time, and still lose nothing: of runs that have ended.
+constexpr std::chrono::seconds kRememberEnded{60};
 constexpr std::chrono::milliseconds kFirstRetry{100};
 constexpr std::chrono::milliseconds kLongestRetry{5000};
 
@@ -37,6 +40,14 @@ void Shipper::submit(const project::Step& step) {
       const std::lock_guard lock(mutex_);
       unspooled_.push_back(step);
     }
+  }
+  look_again();
+}
+
+void Shipper::check_log() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_log_in_doubt_ = true;
   }
   look_again();
 }
@@ -66,6 +77,7 @@ void Shipper::run(const std::stop_token& stop) {
   bool is_away = false;
   while (!stop.stop_requested()) {
     try {
+      check_newest();
       const Batch batch = take_batch();
       if (batch.steps.empty()) {
         std::unique_lock lock(mutex_);
@@ -81,6 +93,7 @@ void Shipper::run(const std::stop_token& stop) {
       is_away = true;
       const auto wait = backoff.next();
       report::report(report::DatabaseLost{"shipper", error.what(), wait});
+      check_log();
       pause(stop, wait);
     }
   }
@@ -108,7 +121,70 @@ void Shipper::ship(const Batch& batch) {
     const std::lock_guard lock(mutex_);
     has_work_ = true;  // there may be more than one batch, and this one may fail
   }
-  settle(batch, writer_.write(batch.steps));
+  settle(batch, write(batch.steps));
+}
+
+/// Writes the steps, and with those of a run that the log is behind for what it lacks before them.
+std::vector<runlog::WriteOutcome> Shipper::write(const std::vector<project::Step>& steps) {
+  auto outcomes = writer_.write(steps);
+  std::unordered_set<RunId> seen;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (outcomes.at(i) == runlog::WriteOutcome::kFenced && seen.insert(steps[i].run_id).second)
+      restore(steps, i, outcomes);
+  }
+  return outcomes;
+}
+
+/// The steps of one run from `first` on were refused. Not because somebody else has the run, but because the
+/// log has lost the events before them? Then it gets them again, and the steps behind them.
+void Shipper::restore(const std::vector<project::Step>& steps, std::size_t first,
+                      std::vector<runlog::WriteOutcome>& outcomes) {
+  const project::Step& step = steps[first];
+  const auto last_id = writer_.find_last_id_if_behind(step);
+  if (!last_id) return;
+  auto again = steps_between(outbox_, step.run_id, step.token, *last_id, step.event.id - 1);
+  const std::size_t lost = again.size();
+  if (lost == 0) return;
+  std::vector<std::size_t> places;
+  for (std::size_t i = first; i < steps.size(); ++i) {
+    if (steps[i].run_id != step.run_id || steps[i].token != step.token) continue;
+    again.push_back(steps[i]);
+    places.push_back(i);
+  }
+  report::report(report::EventsRestored{step.run_id.str(), static_cast<std::int64_t>(lost)});
+  const auto written = writer_.write(again);
+  for (std::size_t i = 0; i < places.size(); ++i) outcomes[places[i]] = written.at(lost + i);
+}
+
+/// After a lost connection: does the log still have what it had confirmed? Steps of runs that have ended are
+/// asked about as well, for a while: nobody would write to those again.
+void Shipper::check_newest() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!is_log_in_doubt_) return;
+    is_log_in_doubt_ = false;
+  }
+  std::vector<project::Step> steps;
+  for (const auto& [run_id, newest] : newest_) steps.push_back(newest.step);
+  std::vector<RunId> restored;
+  for (std::size_t begin = 0; begin < steps.size(); begin += kBatchSteps) {
+    const std::vector<project::Step> part(
+        steps.begin() + static_cast<std::ptrdiff_t>(begin),
+        steps.begin() + static_cast<std::ptrdiff_t>(std::min(steps.size(), begin + kBatchSteps)));
+    const auto outcomes = write(part);
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      if (outcomes.at(i) == runlog::WriteOutcome::kWritten) restored.push_back(part[i].run_id);
+    }
+  }
+  if (!restored.empty()) doorbell_.ring(restored);
+}
+
+void Shipper::note_newest(const project::Step& step) {
+  const SteadyTime now = steady_now();
+  newest_.insert_or_assign(step.run_id, Newest{step, now});
+  std::erase_if(newest_, [&](const auto& entry) {
+    return entry.second.step.end && now - entry.second.confirmed > kRememberEnded;
+  });
 }
 
 void Shipper::settle(const Batch& batch, const std::vector<runlog::WriteOutcome>& outcomes) {
@@ -122,10 +198,12 @@ void Shipper::settle(const Batch& batch, const std::vector<runlog::WriteOutcome>
     if (!batch.sequences.empty()) (is_fenced ? fenced : confirmed).push_back(batch.sequences[i]);
     if (is_fenced) {
       if (leases_.mark_lost(step.run_id, step.token)) report::report(report::LeaseLost{step.run_id.str()});
+      newest_.erase(step.run_id);
       continue;
     }
     ++shipped;
     rung.insert(step.run_id);
+    note_newest(step);
     if (!step.end) continue;
     leases_.remove(step.run_id);
     on_end_();

@@ -7,8 +7,10 @@
 #include <mutex>
 #include <stop_token>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
+#include "core/base/clock.h"
 #include "core/base/config.h"
 #include "core/generation/lease_book.h"
 #include "core/project/step.h"
@@ -21,6 +23,10 @@ namespace gp::generation {
 /// Carries steps from the outbox to PostgreSQL: one thread per worker process, in order, in batches, each
 /// batch one transaction; after it the doorbell. The only way a step gets there, in fair weather and after an
 /// outage alike. Generations call submit() and never wait for the database (P3).
+///
+/// After a failover to a standby that lacks what the old primary had confirmed, the shipper writes it again:
+/// the newest confirmed step of every run of this process is sent once more after each lost connection, and
+/// where the log turns out to be behind it, the events in between come from the replay cache (lost_events.h).
 ///
 /// A step whose COMMIT answer was lost is sent again and recognised by its id. A step that is fenced off is
 /// dropped and its run marked lost in the LeaseBook. While the spool cannot take steps (disk full) they wait
@@ -36,6 +42,9 @@ class Shipper {
   /// Makes the step durable on this host and hands it to the thread. Any thread. Steps of one run: one thread
   /// at a time.
   void submit(const project::Step& step);
+
+  /// The connection was lost, by whichever session: the log may be another one now.
+  void check_log();
 
   /// The outbox has entries that did not come by submit(): a dead worker's.
   void look_again();
@@ -53,6 +62,11 @@ class Shipper {
   void run(const std::stop_token& stop);
   Batch take_batch();
   void ship(const Batch& batch);
+  std::vector<runlog::WriteOutcome> write(const std::vector<project::Step>& steps);
+  void restore(const std::vector<project::Step>& steps, std::size_t first,
+               std::vector<runlog::WriteOutcome>& outcomes);
+  void check_newest();
+  void note_newest(const project::Step& step);
   void settle(const Batch& batch, const std::vector<runlog::WriteOutcome>& outcomes);
   void pause(const std::stop_token& stop, std::chrono::milliseconds time);
   bool follow_into_memory(const project::Step& step);
@@ -65,10 +79,18 @@ class Shipper {
 
   std::mutex mutex_;
   std::condition_variable_any changed_;
-  bool has_work_ = true;  ///< guarded by mutex_; at start the outbox may hold rows of a former worker
-  bool is_idle_ = false;  ///< guarded by mutex_; the thread found nothing to ship
+  bool has_work_ = true;          ///< guarded by mutex_; at start the outbox may hold rows of a former worker
+  bool is_idle_ = false;          ///< guarded by mutex_; the thread found nothing to ship
+  bool is_log_in_doubt_ = false;  ///< guarded by mutex_; check_newest() is due
   std::deque<project::Step> unspooled_;  ///< guarded by mutex_; newer than every row in the outbox
-  std::jthread thread_;                  ///< last: it uses everything above
+
+  struct Newest {
+    project::Step step;
+    SteadyTime confirmed;
+  };
+  std::unordered_map<RunId, Newest> newest_;  ///< the thread's own: the newest confirmed step of each run
+
+  std::jthread thread_;  ///< last: it uses everything above
 };
 
 }  // namespace gp::generation

@@ -18,6 +18,7 @@
 #include "core/generation/estates.h"
 #include "core/generation/generation.h"
 #include "core/generation/lease_book.h"
+#include "core/generation/lost_events.h"
 #include "core/generation/shipper.h"
 #include "core/generation/wake_up.h"
 #include "core/runlog/run_queue.h"
@@ -151,7 +152,10 @@ class Worker {
   void with_database(const Work& work) {
     try {
       work();
-      if (std::exchange(is_away_, false)) report::report(report::DatabaseBack{"queue"});
+      if (std::exchange(is_away_, false)) {
+        report::report(report::DatabaseBack{"queue"});
+        shipper_.check_log();
+      }
       backoff_.reset();
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kSchema) throw;
@@ -186,9 +190,13 @@ class Worker {
   void start(runlog::Claim claim) {
     metrics::count(metrics::Counter::kRunsTaken);
     report::report(report::RunTaken{claim.lease.run_id.str(), claim.attempt, claim.taken_over});
+    const LeaseBook::SharedFlags flags = leases_.add(claim.lease);
+    const auto restored = restore_lost_events(claim, outbox_, config_.csv_base_url);
+    for (const project::Step& step : restored) shipper_.submit(step);
+    if (!restored.empty() && restored.back().end) return;  // it had ended, and does so again
     Running& running = running_.emplace_back();
     running.lease = claim.lease;
-    running.flags = leases_.add(claim.lease);
+    running.flags = flags;
     running.thread = std::jthread(
         [this, &running, taken = std::move(claim)]() mutable { generate(running, std::move(taken)); });
   }

@@ -221,4 +221,15 @@ std::vector<WriteOutcome> EventWriter::write(std::span<const project::Step> step
   }
 }
 
+std::optional<std::int64_t> EventWriter::find_last_id_if_behind(const project::Step& step) {
+  try {
+    const auto rows =
+        impl_->sessions.get().run(sql::kFindLastId, {step.run_id.str(), step.token.str(), step.event.id});
+    return rows.empty() ? std::nullopt : std::optional(rows.number(0, "last_id"));
+  } catch (const Error&) {
+    impl_->sessions.drop();
+    throw;
+  }
+}
+
 }  // namespace gp::runlog

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -30,6 +32,11 @@ class EventWriter {
   /// keeps its document; only events are written then. A document that the projects table refuses is reported
   /// and left out. Throws Error(kUnavailable) or Error(kInDoubt): call again with the same steps.
   std::vector<WriteOutcome> write(std::span<const project::Step> steps);
+
+  /// For a step that was fenced: the id of the newest event that the log has, where the lease is still the
+  /// step's and the log lacks events before it. That happens after a failover to a standby that had not got
+  /// everything; whoever knows those events can write them again. Nothing where the run is somebody else's.
+  std::optional<std::int64_t> find_last_id_if_behind(const project::Step& step);
 
  private:
   struct Impl;

@@ -15,6 +15,7 @@ namespace gp::spool {
 namespace {
 
 constexpr int kMakeRoomTries = 8;
+constexpr std::int64_t kMostEvents = 10'000;  ///< of one run; a run has some dozens
 
 std::string read_spool_id(SpoolConnection& connection) {
   sqlite::Statement& host = connection.prepared(sql::kReadHost);
@@ -137,6 +138,22 @@ void Outbox::confirm(std::span<const std::int64_t> sequences) {
     impl_->remove(sequences);
   }
   impl_->file.maintain();
+}
+
+std::vector<CachedEvent> Outbox::confirmed(const RunId& run_id, std::int64_t after) {
+  const std::lock_guard lock(impl_->mutex);
+  std::vector<CachedEvent> events;
+  impl_->file.read([&](SpoolConnection& connection) {
+    events.clear();
+    sqlite::Statement& rows = connection.prepared(sql::kReadTail);
+    rows.bind({run_id.str(), after, kMostEvents});
+    while (rows.step()) {
+      EventRow row = read_event(rows, run_id);
+      if (!row.is_sound || row.event.id != after + 1 + static_cast<std::int64_t>(events.size())) break;
+      events.push_back(std::move(row.event));
+    }
+  });
+  return events;
 }
 
 void Outbox::discard(std::span<const std::int64_t> sequences) {

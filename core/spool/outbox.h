@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/project/step.h"
+#include "core/spool/cached_event.h"
 
 namespace gp::spool {
 
@@ -43,6 +44,10 @@ class Outbox {
   /// PostgreSQL has these entries: in one transaction they leave the outbox and their events become part of
   /// the replay cache. Where there is no room for that they leave all the same.
   void confirm(std::span<const std::int64_t> sequences);
+
+  /// The confirmed events of `run_id` after the id `after` that this host has, ids without gap (see
+  /// ReplayCache, whose table it is): what a log that has lost them can be given again.
+  std::vector<CachedEvent> confirmed(const RunId& run_id, std::int64_t after);
 
   /// Removes entries that were fenced off: their events do not exist. Works on a full disk too, as long as
   /// there is ballast.

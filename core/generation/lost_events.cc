@@ -1,0 +1,84 @@
+#include "core/generation/lost_events.h"
+
+#include <optional>
+#include <utility>
+
+#include "core/base/json.h"
+#include "core/base/report.h"
+#include "core/project/document.h"
+
+namespace gp::generation {
+namespace {
+
+project::Event event_of(const spool::CachedEvent& cached) {
+  const auto type = project::parse_event_type(cached.type);
+  if (!type) throw Error(ErrorKind::kConflict, "the replay cache holds an event of unknown type");
+  return {cached.id, *type, parse_json(cached.data)};
+}
+
+std::int64_t tokens_of(const Json& data, const char* kind) {
+  const auto tokens = data.find("tokens");
+  if (tokens == data.end() || !tokens->contains(kind) || tokens->at(kind).is_null()) return -1;
+  return tokens->at(kind).get<std::int64_t>();
+}
+
+/// How the attempt ended, as far as its last event tells; the number of calls is not among it.
+project::RunEnd end_of(const project::Event& event) {
+  project::RunEnd end;
+  end.complete = event.type == project::EventType::kRunCompleted;
+  if (end.complete) {
+    end.usage = {tokens_of(event.data, "prompt"), 0, tokens_of(event.data, "completion")};
+    if (const auto cost = event.data.find("cost_est"); cost != event.data.end() && cost->is_number())
+      end.cost_usd = cost->get<double>();
+  } else {
+    end.error_code = event.data.at("code").get<std::string>();
+    end.error_message = event.data.at("message").get<std::string>();
+  }
+  return end;
+}
+
+/// A spool that is of no use now has nothing to restore.
+std::vector<spool::CachedEvent> known_after(spool::Outbox& outbox, const RunId& run_id, std::int64_t after) {
+  try {
+    return outbox.confirmed(run_id, after);
+  } catch (const Error& error) {
+    report::report(report::SpoolFailed{error.what()});
+    return {};
+  }
+}
+
+}  // namespace
+
+std::vector<project::Step> steps_between(spool::Outbox& outbox, const RunId& run_id, const LeaseToken& token,
+                                         std::int64_t after, std::int64_t last) {
+  std::vector<project::Step> steps;
+  for (const spool::CachedEvent& cached : known_after(outbox, run_id, after)) {
+    if (cached.id <= last) steps.push_back({run_id, token, event_of(cached), {}, {}});
+  }
+  if (static_cast<std::int64_t>(steps.size()) != last - after) steps.clear();
+  return steps;
+}
+
+std::vector<project::Step> restore_lost_events(runlog::Claim& claim, spool::Outbox& outbox,
+                                               const std::string& csv_base_url) {
+  const RunId& run_id = claim.lease.run_id;
+  const auto known = known_after(outbox, run_id, claim.events.empty() ? 0 : claim.events.back().id);
+  if (known.empty()) return {};
+  project::Document document(run_id, claim.request, project::csv_url(csv_base_url, run_id));
+  for (const project::Event& event : claim.events) document.apply(event);
+  std::vector<project::Step> steps;
+  for (const spool::CachedEvent& cached : known) {
+    project::Step step{run_id, claim.lease.token, event_of(cached), {}, {}};
+    document.apply(step.event);
+    step.document = dump_json(document.json());
+    claim.events.push_back(step.event);
+    const bool is_end = is_terminal(step.event.type);
+    if (is_end) step.end = end_of(step.event);
+    steps.push_back(std::move(step));
+    if (is_end) break;
+  }
+  report::report(report::EventsRestored{run_id.str(), static_cast<std::int64_t>(steps.size())});
+  return steps;
+}
+
+}  // namespace gp::generation
