@@ -13,6 +13,7 @@
 #include "core/base/clock.h"
 #include "core/sqlite/database.h"
 #include "tests/e2e/on_stack.h"
+#include "tests/fault/csv.h"
 
 /// What the fault tests look at to know what the service has done, beside its answers.
 namespace fault {
@@ -64,33 +65,8 @@ inline std::int64_t outbox_rows() {
   return spool.number_of("SELECT count(*) FROM outbox");
 }
 
-using Rows = std::vector<std::vector<std::string>>;
-
-/// CSV by RFC 4180, cell by cell. A last row without an end is a row of one cell.
-inline Rows parse_csv(const std::string& text) {
-  Rows rows;
-  std::vector<std::string> row;
-  std::string cell;
-  bool is_quoted = false;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const char c = text[at];
-    if (c == '"' && is_quoted && at + 1 < text.size() && text[at + 1] == '"') {
-      cell += text[++at];
-    } else if (c == '"') {
-      is_quoted = !is_quoted;
-    } else if (is_quoted || (c != ',' && c != '\r' && c != '\n')) {
-      cell += c;
-    } else if (c != '\r') {
-      row.push_back(std::exchange(cell, {}));
-      if (c == '\n') rows.push_back(std::exchange(row, {}));
-    }
-  }
-  if (!row.empty() || !cell.empty()) rows.push_back({cell});
-  return rows;
-}
-
 /// A run's CSV log, the header first.
-inline Rows csv_of(const std::string& run_id) {
+inline std::vector<std::vector<std::string>> csv_of(const std::string& run_id) {
   return parse_csv(support::read_file(fmt::format("{}/state/logs/{}.csv", stack().folder(), run_id)));
 }
 

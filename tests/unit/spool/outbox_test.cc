@@ -125,6 +125,18 @@ BOOST_AUTO_TEST_CASE(each_slot_has_its_own_rows_until_another_one_adopts_them) {
   BOOST_TEST(three.adopt(7) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(confirmed_events_are_known_beyond_a_cursor_up_to_the_first_gap) {
+  Outbox outbox(path, 0);
+  for (const std::int64_t id : {1, 2, 3, 5}) outbox.append(step(id));
+  BOOST_TEST(outbox.confirmed(step(1).run_id, 0).empty());  // not confirmed yet
+  outbox.confirm(sequences_of(outbox));
+  const auto known = outbox.confirmed(step(1).run_id, 1);
+  BOOST_REQUIRE(known.size() == 2u);
+  BOOST_TEST(known.front().id == 2);
+  BOOST_TEST(known.front().data == gp::dump_json(step(2).event.data));
+  BOOST_TEST(outbox.confirmed(step(1).run_id, 3).empty());
+}
+
 BOOST_AUTO_TEST_CASE(several_threads_and_processes_append_at_once) {
   Outbox one(path, 0);
   Outbox two(path, 1);
