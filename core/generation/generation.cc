@@ -26,6 +26,9 @@ using std::chrono::milliseconds;
 constexpr milliseconds kFirstRetryWait{500};  // the official client's back-off: 0.5 s doubling to 8 s
 constexpr milliseconds kLongestRetryWait{8000};
 constexpr milliseconds kStopCheck{50};
+const Failure kProviderIsDown{
+    "llm_unavailable", "the LLM provider has not answered for a while; it is tried with one call at a time",
+    "llm_call", true};
 
 std::string_view outcome_name(CallStatus status) {
   switch (status) {
@@ -51,6 +54,15 @@ std::string_view outcome_name(CallStatus status) {
       return "cancelled";
   }
   return "unavailable";
+}
+
+/// What a call without text says of the provider: an answer that refuses is one.
+void tell_outcome(CircuitBreaker::Turn& turn, CallStatus status) {
+  if (status == CallStatus::kUnavailable || status == CallStatus::kTimeout) {
+    turn.fail();
+  } else if (status != CallStatus::kCancelled) {
+    turn.succeed();
+  }
 }
 
 /// The answer for output.json: as JSON where it is, else as text.
@@ -158,7 +170,10 @@ std::optional<Failure> Generation::attempt() {
 /// Calls the LLM until every section is written, something is final, or it is told to end.
 std::optional<Failure> Generation::write_missing() {
   while (!standing().missing.empty() && !is_told_to_end()) {
-    const Answer answer = call(next_assignment());
+    auto turn = tools_.breaker.wait_for_turn([this] { return is_told_to_end() || is_over_time(); });
+    if (is_told_to_end()) break;
+    if (!turn) return kProviderIsDown;
+    const Answer answer = call(next_assignment(), std::move(*turn));
     if (is_told_to_end()) break;
     if (auto failure = follow(judge(answer, standing()), answer.result)) return failure;
   }
@@ -182,7 +197,7 @@ llm::Assignment Generation::next_assignment() const {
   return assignment;
 }
 
-Answer Generation::call(const llm::Assignment& assignment) {
+Answer Generation::call(const llm::Assignment& assignment, CircuitBreaker::Turn turn) {
   ++calls_;
   ++call_number_;
   faults_.clear();
@@ -196,7 +211,7 @@ Answer Generation::call(const llm::Assignment& assignment) {
   const SteadyTime begun = steady_now();
   {
     llm::ChatCall chat(tools_.config, body, [this] { return is_told_to_end() || is_over_time(); });
-    read_answer(chat, assignment, answer, text);
+    read_answer(chat, assignment, turn, answer, text);
   }
   if (orders_.is_lost()) {
     was_stopped_ = true;
@@ -214,12 +229,13 @@ Answer Generation::call(const llm::Assignment& assignment) {
   return answer;
 }
 
-void Generation::read_answer(llm::ChatCall& call, const llm::Assignment& assignment, Answer& answer,
-                             std::string& text) {
+void Generation::read_answer(llm::ChatCall& call, const llm::Assignment& assignment,
+                             CircuitBreaker::Turn& turn, Answer& answer, std::string& text) {
   llm::AnswerReader reader;
   AnswerIntake intake(assignment, tools_.blocklist, writer_, log_);
   while (const auto piece_of_text = call.next_text()) {
     if (orders_.is_lost()) return;
+    turn.succeed();
     text += *piece_of_text;
     if (!answer.parse_problem.empty()) continue;  // read on for the usage and the log
     try {
@@ -233,6 +249,7 @@ void Generation::read_answer(llm::ChatCall& call, const llm::Assignment& assignm
     }
   }
   answer.result = call.result();
+  tell_outcome(turn, answer.result.status);
   answer.faults = intake.faults();
   answer.has_blocked = intake.has_blocked();
   if (answer.parse_problem.empty() && answer.result.status == CallStatus::kComplete && !reader.is_closed()) {

@@ -7,6 +7,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/config.h"
+#include "core/generation/circuit_breaker.h"
 #include "core/generation/csv_log.h"
 #include "core/generation/provider_memory.h"
 #include "core/generation/step_writer.h"
@@ -26,6 +27,7 @@ struct Tools {
   const project::Blocklist& blocklist;
   const llm::PriceTable& prices;
   ProviderMemory& provider;
+  CircuitBreaker& breaker;
   StepWriter::Submit submit;
 };
 
@@ -33,7 +35,8 @@ struct Tools {
 struct Orders {
   std::function<bool()>
       should_stop;  ///< the lease is lost, or the worker is being stopped: write no event any more
-  std::function<bool()> is_lost;  ///< the lease is lost: write nothing at all. Asked before anything is written
+  std::function<bool()>
+      is_lost;  ///< the lease is lost: write nothing at all. Asked before anything is written
   std::function<bool()> is_cancelled;  ///< somebody wants the run to end: stop the call and say so
 };
 
@@ -41,9 +44,9 @@ struct Orders {
 /// pulls the answer from the LLM and hands each finished part on; it never waits for PostgreSQL.
 ///
 /// Ends by writing run_completed or error, exactly one of them - or, once it should stop, without. Where the
-/// lease is lost somebody else has the run: then neither an event nor a row nor a file of the log is written any
-/// more. A run that is cancelled before its last event is written ends in error, code "cancelled"; the call of
-/// the LLM is cut within 150 ms.
+/// lease is lost somebody else has the run: then neither an event nor a row nor a file of the log is written
+/// any more. A run that is cancelled before its last event is written ends in error, code "cancelled"; the
+/// call of the LLM is cut within 150 ms.
 class Generation {
  public:
   Generation(const Tools& tools, runlog::Claim claim, Orders orders);
@@ -61,8 +64,9 @@ class Generation {
   std::optional<Failure> write_missing();
   bool is_told_to_end() const { return orders_.should_stop() || orders_.is_cancelled(); }
   llm::Assignment next_assignment() const;
-  Answer call(const llm::Assignment& assignment);
-  void read_answer(llm::ChatCall& call, const llm::Assignment& assignment, Answer& answer, std::string& text);
+  Answer call(const llm::Assignment& assignment, CircuitBreaker::Turn turn);
+  void read_answer(llm::ChatCall& call, const llm::Assignment& assignment, CircuitBreaker::Turn& turn,
+                   Answer& answer, std::string& text);
   void log_call(const Answer& answer, const std::string& input_path, const std::string& text);
   Standing standing() const;
   std::optional<Failure> follow(Verdict verdict, const llm::CallResult& result);

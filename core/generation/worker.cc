@@ -76,9 +76,8 @@ class Worker {
         outbox_(config.spool_path, host_slot_.number(), config.spool_max_bytes),
         wake_up_(slot),
         shipper_(config, outbox_, leases_, [this] { wake_up_.ring(); }),
-        queue_(
-            config.database_url, config.database_listen_url,
-            queue_options(config, owner_name(outbox_, host_slot_.number()), is_listening(slot))),
+        queue_(config.database_url, config.database_listen_url,
+               queue_options(config, owner_name(outbox_, host_slot_.number()), is_listening(slot))),
         estates_(host_slot_, outbox_, queue_),
         backoff_(kFirstRetry, kLongestRetry) {}
 
@@ -202,14 +201,15 @@ class Worker {
   }
 
   void generate(Running& running, runlog::Claim claim) {
-    LeaseWatch watch(leases_, running.flags, config_.lease_s - config_.lease_beat_s, [this] { wake_up_.ring(); });
+    LeaseWatch watch(leases_, running.flags, config_.lease_s - config_.lease_beat_s,
+                     [this] { wake_up_.ring(); });
     Orders orders{
         .should_stop = [this, &watch] { return watch.is_lost() || is_abandoning_; },
         .is_lost = [&watch] { return watch.is_lost(); },
         .is_cancelled = [&running] { return running.flags->is_cancelled.load(); },
     };
-    const Tools tools{config_, blocklist_, prices_, provider_,
-                      [this](const project::Step& step) { shipper_.submit(step); }};
+    const Tools tools{config_,   blocklist_, prices_,
+                      provider_, breaker_,   [this](const project::Step& step) { shipper_.submit(step); }};
     try {
       Generation generation(tools, std::move(claim), std::move(orders));
       generation.run();
@@ -285,6 +285,7 @@ class Worker {
   project::Blocklist blocklist_;
   llm::PriceTable prices_;
   ProviderMemory provider_;
+  CircuitBreaker breaker_;
   LeaseBook leases_;
   spool::HostSlot host_slot_;
   spool::Outbox outbox_;
