@@ -1,14 +1,12 @@
 # What `cmake --install` puts where; packaging/debian/rules adds what only a Debian package has (units, settings, documentation).
 #   bin/generate-project                  the command line for people
 #   libexec/generate-project/gp-*         the handlers: nobody starts them by hand
-#   share/generate-project/               GP_DATA_DIR: what the command line reads, and what an operator may look at or copy
+#   share/generate-project/               GP_DATA_DIR (handlers/CMakeLists.txt): what the command line reads, and what an operator may look at or copy
 #     nginx/                              the site and its snippets, with @NAMES@ to fill in (packaging/configure-nginx tells which)
 #     www/                                the web page
 #     migrations/                         the SQL that `generate-project migrate` applies (it carries its own copy)
 #     prices.json  blocklist/             the built-in tables, as patterns for PRICES_FILE and BLOCKLIST_FILE
 #     openapi.json                        where there is one
-include(GNUInstallDirs)
-set(GP_DATA_DIR "${CMAKE_INSTALL_FULL_DATADIR}/generate-project" CACHE PATH "Where the installed program finds its data")
 
 install(TARGETS generate-project RUNTIME)
 install(TARGETS gp-start gp-status gp-health gp-events gp-worker RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/generate-project)
