@@ -164,7 +164,6 @@ struct RunQueue::Impl {
     }
   }
 
-
   pg::SessionHolder sessions;
   pg::SessionHolder listeners;
   QueueOptions options;
@@ -180,8 +179,7 @@ RunQueue::RunQueue(RunQueue&&) noexcept = default;
 
 void RunQueue::release(const std::string& owner) {
   impl_->with_session([&](pg::Session& session) {
-    if (session.run(sql::kReleaseOwner, {owner}).affected() > 0)
-      session.run(sql::kRing, {kQueueChannel, ""});
+    if (session.run(sql::kReleaseOwner, {owner}).affected() > 0) session.run(sql::kRing, {kQueueChannel, ""});
   });
 }
 

@@ -73,9 +73,9 @@ class RunQueue {
   void release(const std::string& owner);
 
   /// Takes up to `most` runs: running ones whose lease has expired (but not for one lease's time after the
-  /// connection was lost, or could not be made at first: their owners could not renew either), then queued ones, oldest first, passing over
-  /// those of an owner or a project that has its share running. The shares are exact: workers take turns in
-  /// counting and taking.
+  /// connection was lost, or could not be made at first: their owners could not renew either), then queued
+  /// ones, oldest first, passing over those of an owner or a project that has its share running. The shares
+  /// are exact: workers take turns in counting and taking.
   ///
   /// A run that lost its worker is taken over at once, then after takeover_wait, three times that ... (at
   /// most 300 s): one that kills its workers holds up nobody and ends after `most_takes`. Each claimed run's

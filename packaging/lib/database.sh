@@ -29,7 +29,7 @@ database_folder() {
 
 private_database_url() { echo "postgresql:///postgres?host=$sockets/postgres&user=postgres"; }
 
-# Starts it and prints nothing; DATABASE_URL names it afterwards.
+# Starts it and prints nothing; DATABASE_URL names it afterwards. The array postgres_options, where it is set, holds options of the server.
 start_database() {
   local programs data
   programs=$(find /usr/lib/postgresql -maxdepth 2 -name bin | sort -V | tail -n 1)
@@ -45,7 +45,7 @@ start_database() {
   fi
   say "starting PostgreSQL"
   process_start postgres "$(command -v bash)" -c "cd / && exec $(as_database_user_words) '$programs/postgres' -D '$data' \
-    -c listen_addresses= -c unix_socket_directories='$sockets/postgres' -c max_connections=300"
+    -c listen_addresses= -c unix_socket_directories='$sockets/postgres' -c max_connections=300 ${postgres_options[*]:-}"
   wait_for 60 "$programs/pg_isready" -q -h "$sockets/postgres" || stack_failed postgres
   DATABASE_URL=$(private_database_url)
   export DATABASE_URL

@@ -175,7 +175,8 @@ BOOST_AUTO_TEST_CASE(of_the_workers_of_a_pool_one_holds_a_listening_session) {
   const gp::UniqueFd ring(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   std::vector<RunQueue> pool;
   for (int slot = 0; slot < 4; ++slot)
-    pool.emplace_back(url(), url(), gp::runlog::QueueOptions{"host/" + std::to_string(slot), seconds(2), slot == 0});
+    pool.emplace_back(url(), url(),
+                      gp::runlog::QueueOptions{"host/" + std::to_string(slot), seconds(2), slot == 0});
   for (RunQueue& worker : pool) {
     worker.claim(1);
     worker.wait(milliseconds(0), ring.get());
