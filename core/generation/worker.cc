@@ -285,7 +285,7 @@ class Worker {
   project::Blocklist blocklist_;
   llm::PriceTable prices_;
   ProviderMemory provider_;
-  CircuitBreaker breaker_;
+  CircuitBreaker breaker_{{.failures_to_open = static_cast<int>(config_.worker_concurrency)}};
   LeaseBook leases_;
   spool::HostSlot host_slot_;
   spool::Outbox outbox_;

@@ -239,7 +239,7 @@ BOOST_AUTO_TEST_CASE(a_run_that_ended_in_error_and_was_pruned_begins_anew_under_
   const auto events = stack().follow(run_id);
   e2e::check_consistent(body, run_id, events);
   BOOST_TEST(events.back().name == "run_completed");
-  BOOST_TEST(stack().get("/events/stream?run_id=" + former).status == 404);
+  BOOST_TEST(stack().get("/runs/" + former).status == 404);
 }
 
 BOOST_AUTO_TEST_CASE(nothing_is_pruned_where_the_retention_is_0) {
