@@ -292,8 +292,8 @@ BOOST_AUTO_TEST_CASE(doctor_finds_nothing_wrong_here_and_what_is_broken_elsewher
   const auto sound = doctor();
   BOOST_TEST(sound.exit_code == 0, sound.output);
   BOOST_TEST(!holds(sound.output, "hunter2"));
-  for (const Json& finding : gp::parse_json(sound.output).at("findings"))
-    BOOST_TEST(finding.at("verdict") != "fail", gp::dump_json(finding));
+  const Json findings = gp::parse_json(sound.output).at("findings");
+  for (const Json& finding : findings) BOOST_TEST(finding.at("verdict") != "fail", gp::dump_json(finding));
 
   settings["MODEL_PRIMARY"] = "no-such-model";
   const auto broken = doctor();
