@@ -28,9 +28,14 @@ class Pipeline {
   Pipeline& operator=(const Pipeline&) = delete;
 
   // A failure to send leaves the connection broken, which the answers will show.
-  void send(const Call& call) {
+  void send(const Call& call, bool is_prepared) {
     const WireCall wire(call);
-    PQsendQueryPrepared(conn_, wire.name.c_str(), wire.count(), wire.values.data(), nullptr, nullptr, 0);
+    if (is_prepared) {
+      PQsendQueryPrepared(conn_, wire.name.c_str(), wire.count(), wire.values.data(), nullptr, nullptr, 0);
+    } else {
+      PQsendQueryParams(conn_, wire.sql.c_str(), wire.count(), nullptr, wire.values.data(), nullptr, nullptr,
+                        0);
+    }
   }
 
   void send_all() {
@@ -61,9 +66,9 @@ class Pipeline {
   PGconn* conn_;
 };
 
-std::vector<ResultPtr> run_pipeline(PGconn* conn, std::span<const Call> calls) {
+std::vector<ResultPtr> run_pipeline(PGconn* conn, std::span<const Call> calls, bool is_prepared) {
   Pipeline pipeline(conn);
-  for (const Call& call : calls) pipeline.send(call);
+  for (const Call& call : calls) pipeline.send(call, is_prepared);
   pipeline.send_all();
   return pipeline.receive();
 }
@@ -72,7 +77,7 @@ std::vector<ResultPtr> run_pipeline(PGconn* conn, std::span<const Call> calls) {
 
 std::vector<Result> Session::run_together(std::span<const Call> calls) {
   for (const Call& call : calls) prepare(call.statement);
-  auto answers = run_pipeline(impl_->conn.get(), calls);
+  auto answers = run_pipeline(impl_->conn.get(), calls, !impl_->is_pooled);
   if (is_broken()) throw Error(ErrorKind::kInDoubt, "the connection was lost before the answer of a commit");
   std::vector<Result> results;
   for (std::size_t i = 0; i < answers.size(); ++i) {

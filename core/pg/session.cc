@@ -36,6 +36,13 @@ std::string first_line(const char* message) {
 
 void ignore_notice(void*, const PGresult*) {}
 
+/// A pooler makes up the process id that it gives its clients, because it has none to give for certain.
+bool has_pooler_between(PGconn* conn) {
+  const ResultPtr answer(PQexec(conn, "SELECT pg_backend_pid()"));
+  return PQntuples(answer.get()) == 1 &&
+         std::string_view(PQgetvalue(answer.get(), 0, 0)) != std::to_string(PQbackendPID(conn));
+}
+
 }  // namespace
 
 void ConnDeleter::operator()(PGconn* conn) const { PQfinish(conn); }
@@ -55,7 +62,7 @@ Param Param::array(const std::vector<std::string>& elements) {
   return Param(std::move(text));
 }
 
-WireCall::WireCall(const Call& call) : name(call.statement.name) {
+WireCall::WireCall(const Call& call) : name(call.statement.name), sql(call.statement.sql) {
   values.reserve(call.params.size());
   for (const Param& param : call.params) values.push_back(param.value());
 }
@@ -144,12 +151,13 @@ Session::Session(const Secret& conninfo, const std::string& application) : impl_
   impl_->conn.reset(PQconnectdbParams(keywords.data(), values.data(), 1));
   if (impl_->is_broken()) throw Error(ErrorKind::kUnavailable, first_line(PQerrorMessage(impl_->conn.get())));
   PQsetNoticeReceiver(impl_->conn.get(), ignore_notice, nullptr);
+  impl_->is_pooled = has_pooler_between(impl_->conn.get());
 }
 
 Session::~Session() = default;
 
 void Session::prepare(const Statement& statement) {
-  if (impl_->prepared.contains(statement.name)) return;
+  if (impl_->is_pooled || impl_->prepared.contains(statement.name)) return;
   const std::string name(statement.name);
   const std::string sql(statement.sql);
   impl_->check(PQprepare(impl_->conn.get(), name.c_str(), sql.c_str(), 0, nullptr), statement.name);
@@ -159,9 +167,12 @@ void Session::prepare(const Statement& statement) {
 Result Session::run(const Call& call) {
   prepare(call.statement);
   const WireCall wire(call);
-  auto result = impl_->check(PQexecPrepared(impl_->conn.get(), wire.name.c_str(), wire.count(),
-                                            wire.values.data(), nullptr, nullptr, 0),
-                             call.statement.name);
+  PGconn* conn = impl_->conn.get();
+  PGresult* answer = impl_->is_pooled ? PQexecParams(conn, wire.sql.c_str(), wire.count(), nullptr,
+                                                     wire.values.data(), nullptr, nullptr, 0)
+                                      : PQexecPrepared(conn, wire.name.c_str(), wire.count(),
+                                                       wire.values.data(), nullptr, nullptr, 0);
+  auto result = impl_->check(answer, call.statement.name);
   return Result(std::make_shared<Result::Handle>(Result::Handle{std::move(result)}));
 }
 

@@ -76,6 +76,10 @@ struct Notification {
 /// connection lost during COMMIT: kInDoubt; serialization failure, deadlock, statement timeout: kUnavailable
 /// as well (try again); everything else: kBug with the SQLSTATE as code. Messages hold the server's primary
 /// message only, never DETAIL, values or the password.
+///
+/// Behind a pooler (pgbouncer, in transaction mode too) nothing is prepared by name, since the next
+/// transaction may meet another server process: each statement is parsed again. SET and LISTEN need a direct
+/// session.
 class Session {
  public:
   /// Connects (blocking; connect_timeout 5 s per host unless the string sets one). `application` becomes
@@ -93,7 +97,7 @@ class Session {
   /// and Error(kInDoubt) where the connection broke before the answers came.
   std::vector<Result> run_together(std::span<const Call> calls);
 
-  /// Only prepares: a test does this for every statement.
+  /// Only prepares (nothing behind a pooler): a test does this for every statement.
   void prepare(const Statement& statement);
 
   /// Runs a fixed script without parameters, possibly of several commands: migrations, SET, BEGIN ... never

@@ -28,6 +28,7 @@ struct WireCall {
   explicit WireCall(const Call& call);
 
   std::string name;
+  std::string sql;
   std::vector<const char*> values;
   int count() const { return static_cast<int>(values.size()); }
 };
@@ -41,6 +42,7 @@ struct Result::Handle {
 struct Session::Impl {
   ConnPtr conn;
   std::set<std::string_view> prepared;
+  bool is_pooled = false;  ///< each transaction may meet another server process: nothing is prepared by name
 
   bool is_broken() const;
   /// Throws what the failed `result` (null: the connection) means; see Session.

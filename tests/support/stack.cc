@@ -23,10 +23,12 @@ std::string without_newline(std::string text) {
 
 Stack::Stack(const std::map<std::string, std::string>& settings)
     : port_(free_port()), environment_(settings) {
-  start_database();
-  database_url_ = without_newline(run_or_throw(
-      fmt::format("{}/tests/support/private-postgres {}/postgres address", kSourceFolder, folder())));
-  environment_["DATABASE_URL"] = database_url_;
+  if (!environment_.contains("DATABASE_URL")) {
+    start_database();
+    environment_["DATABASE_URL"] = without_newline(run_or_throw(
+        fmt::format("{}/tests/support/private-postgres {}/postgres address", kSourceFolder, folder())));
+  }
+  database_url_ = environment_.at("DATABASE_URL");
   environment_["DEV_STATE_DIR"] = folder() + "/state";
   environment_["DEV_BUILD_DIR"] = GP_BUILD_DIR;
   environment_["PORT"] = std::to_string(port_);

@@ -14,7 +14,8 @@ namespace support {
 /// test may stop and start, and the simulated LLM. Ends all of it at destruction.
 class Stack {
  public:
-  /// `settings` go to every process; see config.cc.
+  /// `settings` go to every process; see config.cc. With a DATABASE_URL among them the stack has no
+  /// PostgreSQL of its own.
   explicit Stack(const std::map<std::string, std::string>& settings = {});
   ~Stack();
   Stack(const Stack&) = delete;
