@@ -7,7 +7,7 @@ packages_to_run=(
   libfmt-dev libpq-dev libre2-dev libsqlite3-dev libsystemd-dev libutf8proc-dev libvalijson-dev nginx-light ninja-build
   nlohmann-json3-dev pkgconf postgresql procps util-linux
 )
-packages_to_test=(clang-format clang-tidy dpkg-dev git iproute2 libfcgi-bin pgbouncer shellcheck systemd)
+packages_to_test=(clang-format clang-tidy git iproute2 libfcgi-bin pgbouncer shellcheck systemd)
 packages_to_bench=(libnginx-mod-nchan)  # pgbench comes with the server
 packages_to_package=(build-essential debhelper dpkg-dev git lintian)
 packages_to_test_package=(mmdebstrap systemd-container)
@@ -48,9 +48,9 @@ install_packages() {
     command -v npm >/dev/null || wanted+=(npm)
   fi
   if [[ $1 == bench ]]; then wanted+=("${packages_to_bench[@]}"); fi
-  if [[ $1 == test-package || $1 == package ]]; then wanted+=("${packages_to_package[@]}"); fi
+  if [[ $1 == *test* || $1 == package ]]; then wanted+=("${packages_to_package[@]}"); fi
   if [[ $1 == piuparts ]]; then wanted+=("${packages_for_piuparts[@]}"); fi
-  if [[ $1 == test-package ]]; then wanted+=("${packages_to_test_package[@]}"); fi
+  if [[ $1 == *test* ]]; then wanted+=("${packages_to_test_package[@]}"); fi
   for package in "${wanted[@]}"; do is_installed "$package" || missing+=("$package"); done
   ((${#missing[@]})) || return 0
   sudo=()
