@@ -12,7 +12,8 @@ namespace {
 constexpr std::string_view kRequired[] = {"DATABASE_URL", "OPENAI_API_KEY"};
 
 int run_child(const gp::Config& config, const gp::process::Child& child) {
-  return gp::generation::run_worker(config, {child.slot, child.stop_fd, child.wake_fds});
+  return gp::generation::run_worker(
+      config, {child.slot, child.stop_fd, child.wake_fds, child.line_in, child.line_out});
 }
 
 }  // namespace

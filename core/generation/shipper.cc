@@ -21,12 +21,13 @@ constexpr std::chrono::milliseconds kLongestRetry{5000};
 
 }  // namespace
 
-Shipper::Shipper(const Config& config, spool::Outbox& outbox, LeaseBook& leases, std::function<void()> on_end)
+Shipper::Shipper(const Config& config, spool::Outbox& outbox, LeaseBook& leases, PoolDoorbell& doorbell,
+                 std::function<void()> on_end)
     : outbox_(outbox),
       leases_(leases),
+      doorbell_(doorbell),
       on_end_(std::move(on_end)),
       writer_(config.database_url),
-      doorbell_(config.database_url),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 Shipper::~Shipper() = default;

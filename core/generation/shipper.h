@@ -13,8 +13,8 @@
 #include "core/base/clock.h"
 #include "core/base/config.h"
 #include "core/generation/lease_book.h"
+#include "core/generation/pool_doorbell.h"
 #include "core/project/step.h"
-#include "core/runlog/doorbell.h"
 #include "core/runlog/event_writer.h"
 #include "core/spool/outbox.h"
 
@@ -35,8 +35,9 @@ namespace gp::generation {
 class Shipper {
  public:
   /// The references must outlive the shipper. `on_end` is called, from the thread, when the end of a run is
-  /// committed. Makes sessions and the thread, so: after fork.
-  Shipper(const Config& config, spool::Outbox& outbox, LeaseBook& leases, std::function<void()> on_end);
+  /// committed. Makes a session and the thread, so: after fork.
+  Shipper(const Config& config, spool::Outbox& outbox, LeaseBook& leases, PoolDoorbell& doorbell,
+          std::function<void()> on_end);
   ~Shipper();  ///< stops the thread after the batch at hand; what is left stays in the outbox
 
   /// Makes the step durable on this host and hands it to the thread. Any thread. Steps of one run: one thread
@@ -73,9 +74,9 @@ class Shipper {
 
   spool::Outbox& outbox_;
   LeaseBook& leases_;
+  PoolDoorbell& doorbell_;
   std::function<void()> on_end_;
   runlog::EventWriter writer_;
-  runlog::Doorbell doorbell_;
 
   std::mutex mutex_;
   std::condition_variable_any changed_;

@@ -19,6 +19,7 @@
 #include "core/generation/generation.h"
 #include "core/generation/lease_book.h"
 #include "core/generation/lost_events.h"
+#include "core/generation/pool_doorbell.h"
 #include "core/generation/shipper.h"
 #include "core/generation/wake_up.h"
 #include "core/runlog/run_queue.h"
@@ -75,7 +76,8 @@ class Worker {
         host_slot_(config.spool_path + ".slots", slot.slot, static_cast<int>(slot.wake_fds.size())),
         outbox_(config.spool_path, host_slot_.number(), config.spool_max_bytes),
         wake_up_(slot),
-        shipper_(config, outbox_, leases_, [this] { wake_up_.ring(); }),
+        doorbell_(config.database_url, slot),
+        shipper_(config, outbox_, leases_, doorbell_, [this] { wake_up_.ring(); }),
         queue_(config.database_url, config.database_listen_url,
                queue_options(config, owner_name(outbox_, host_slot_.number()), is_listening(slot))),
         estates_(host_slot_, outbox_, queue_),
@@ -235,8 +237,9 @@ class Worker {
   }
 
   void drain() {
-    queue_.listen_from_now_on();  // the listening worker is told to stop as well, and may have nothing to
-                                  // wait for
+    // The worker in slot 0 is told to stop as well, and may have nothing to wait for.
+    queue_.listen_from_now_on();
+    doorbell_.ring_alone_from_now_on();
     const SteadyTime deadline = steady_now() + config_.worker_drain_s;
     while (!running_.empty() && steady_now() < deadline) {
       wait_while_draining(std::min<milliseconds>(kPoll, config_.lease_beat_s / 2));
@@ -290,6 +293,7 @@ class Worker {
   spool::HostSlot host_slot_;
   spool::Outbox outbox_;
   WakeUp wake_up_;
+  PoolDoorbell doorbell_;
   Shipper shipper_;
   runlog::RunQueue queue_;
   Estates estates_;

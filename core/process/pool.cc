@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -73,6 +74,7 @@ class Master {
         backoff_(kFirstRestart, kLongestRestart),
         slots_(static_cast<std::size_t>(options.processes)) {
     make_wake_fds();
+    make_line();
     const sigset_t set = master_signals();
     sigprocmask(SIG_BLOCK, &set, &former_mask_);
     signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
@@ -101,6 +103,14 @@ class Master {
     }
   }
 
+  void make_line() {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0)
+      throw Error(ErrorKind::kUnavailable, "cannot make a pipe");
+    line_out_.reset(ends[0]);
+    line_in_.reset(ends[1]);
+  }
+
   // Children
   // --------------------------------------------------------------------------------------------------------
 
@@ -115,8 +125,8 @@ class Master {
     slots_[index] = Slot{pid, steady_now(), {}, false, SteadyTime::max()};
   }
 
-  /// In the child. It inherits nothing of the master's but the listening socket, the wake descriptors and the
-  /// standard streams.
+  /// In the child. It inherits nothing of the master's but the listening socket, the wake descriptors, the
+  /// line and the standard streams.
   int run_child(std::size_t index, pid_t master) {
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != master) return to_int(ExitCode::kOk);  // the master died before the line above
@@ -135,7 +145,8 @@ class Master {
     std::signal(SIGHUP, SIG_IGN);
     signals_.reset(::signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK));
     try {
-      return child_(Child{static_cast<int>(index), listener_.get(), signals_.get(), wake_fds_});
+      return child_(Child{static_cast<int>(index), listener_.get(), signals_.get(), wake_fds_, line_in_.get(),
+                          line_out_.get()});
     } catch (const Error& error) {
       report::report(report::ChildFailed{std::string(name_of(error.kind())), error.what()});
       return to_int(exit_code_of_child(error));
@@ -265,6 +276,8 @@ class Master {
   UniqueFd listener_;
   std::vector<UniqueFd> wakers_;
   std::vector<int> wake_fds_;  ///< the same as numbers
+  UniqueFd line_out_;
+  UniqueFd line_in_;
   Backoff backoff_;
   std::vector<Slot> slots_;
   std::vector<pid_t> to_reload_;

@@ -18,6 +18,10 @@ struct Child {
   /// One eventfd(2) a slot, non-blocking, which outlives the children: any child writes to wake_fds[n] to
   /// wake the child of slot n; only that one reads it.
   std::span<const int> wake_fds;
+  /// A pipe of the pool, non-blocking, which outlives the children: any child writes to line_in, at most
+  /// PIPE_BUF bytes at a time; the child of slot 0 reads line_out.
+  int line_in = -1;
+  int line_out = -1;
 };
 
 struct PoolOptions {

@@ -1,8 +1,11 @@
 #include "core/runlog/doorbell.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <climits>
 #include <condition_variable>
+#include <ctime>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -10,11 +13,16 @@
 #include <utility>
 #include <vector>
 
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include "core/base/backoff.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/metrics.h"
 #include "core/base/report.h"
+#include "core/base/unique_fd.h"
 #include "core/pg/session.h"
 #include "core/runlog/channels.h"
 #include "sql.h"
@@ -35,6 +43,10 @@ constexpr milliseconds kFirstRetry{100};
 constexpr milliseconds kLongestRetry{5000};
 constexpr milliseconds kPatienceAtEnd{1000};
 
+constexpr std::size_t kRunIdBytes = 36;  ///< a UUID in its canonical form, as every RunId is
+/// PIPE_BUF (pipe(7)): a write of so much is taken whole or not at all, and never mixed with another.
+constexpr std::size_t kNamesInOneWrite = PIPE_BUF / kRunIdBytes;
+
 std::string join(const std::vector<RunId>& runs) {
   std::string payload;
   for (const RunId& run_id : runs) payload += (payload.empty() ? "" : ",") + run_id.str();
@@ -46,7 +58,8 @@ std::string join(const std::vector<RunId>& runs) {
 /// The names and what the thread does with them.
 class Doorbell::Ringer {
  public:
-  explicit Ringer(Secret url) : url_(std::move(url)) {}
+  Ringer(Secret url, int line_out)
+      : url_(std::move(url)), line_out_(line_out), named_(make_eventfd()), stop_(make_eventfd()) {}
 
   void add(std::span<const RunId> runs) {
     const std::lock_guard lock(mutex_);
@@ -54,7 +67,7 @@ class Doorbell::Ringer {
     for (const RunId& run_id : runs) {
       if (names_.size() < kMostNames) names_.insert(run_id);
     }
-    if (was_quiet) changed_.notify_all();
+    if (was_quiet) ::eventfd_write(named_.get(), 1);
   }
 
   void run() {
@@ -65,17 +78,22 @@ class Doorbell::Ringer {
     }
     const std::lock_guard lock(mutex_);
     has_ended_ = true;
-    changed_.notify_all();
+    ended_.notify_all();
   }
 
   void stop(milliseconds patience) {
+    ::eventfd_write(stop_.get(), 1);
     std::unique_lock lock(mutex_);
-    is_stopping_ = true;
-    changed_.notify_all();
-    changed_.wait_for(lock, patience, [this] { return has_ended_; });
+    ended_.wait_for(lock, patience, [this] { return has_ended_; });
   }
 
  private:
+  static UniqueFd make_eventfd() {
+    UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!fd) throw Error(ErrorKind::kUnavailable, "no descriptors left for the doorbell");
+    return fd;
+  }
+
   void ring_until_told_to_stop() {
     pg::SessionHolder sessions(url_, "generate-project doorbell");
     Backoff backoff(kFirstRetry, kLongestRetry);
@@ -119,27 +137,61 @@ class Doorbell::Ringer {
     return runs;
   }
 
-  void rest(Duration time) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, time, [this] { return is_stopping_; });
+  /// What has come through the line joins the other names.
+  void read_line() {
+    if (line_out_ < 0) return;
+    std::array<char, kRunIdBytes * 256> buffer;  // whole names: they are written whole
+    for (ssize_t got = 0; (got = ::read(line_out_, buffer.data(), buffer.size())) > 0;) {
+      std::vector<RunId> runs;
+      for (std::size_t at = 0; at + kRunIdBytes <= static_cast<std::size_t>(got); at += kRunIdBytes)
+        runs.emplace_back(std::string(buffer.data() + at, kRunIdBytes));
+      add(runs);
+    }
+  }
+
+  bool is_stopping() const {
+    pollfd entry{stop_.get(), POLLIN, 0};
+    return ::poll(&entry, 1, 0) > 0;
+  }
+
+  bool has_names() {
+    const std::lock_guard lock(mutex_);
+    return !names_.empty();
+  }
+
+  void rest(Duration time) const {
+    pollfd entry{stop_.get(), POLLIN, 0};
+    const auto whole = std::chrono::duration_cast<std::chrono::nanoseconds>(time);
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(whole);
+    const timespec timeout{seconds.count(), (whole - seconds).count()};
+    ::ppoll(&entry, 1, &timeout, nullptr);
   }
 
   /// False where it is time to end: told to stop and nothing is left, or nobody is there to hear it.
   bool wait_for_names(bool is_away) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return is_stopping_ || !names_.empty(); });
-    return !is_stopping_ || (!is_away && !names_.empty());
+    if (!has_names()) {
+      std::array<pollfd, 3> entries{
+          {{stop_.get(), POLLIN, 0}, {named_.get(), POLLIN, 0}, {line_out_, POLLIN, 0}}};
+      ::poll(entries.data(), entries.size(), -1);  // a descriptor of -1 is passed over
+    }
+    eventfd_t count = 0;
+    ::eventfd_read(named_.get(), &count);
+    read_line();
+    return !is_stopping() || (!is_away && has_names());
   }
 
   const Secret url_;
+  const int line_out_;
+  const UniqueFd named_;  ///< readable where names_ is no longer empty
+  const UniqueFd stop_;   ///< readable, and stays so, when it is time to end
   std::mutex mutex_;
-  std::condition_variable changed_;
-  std::unordered_set<RunId> names_;  ///< guarded by mutex_, as the next two
-  bool is_stopping_ = false;
+  std::condition_variable ended_;
+  std::unordered_set<RunId> names_;  ///< guarded by mutex_, as the next one
   bool has_ended_ = false;
 };
 
-Doorbell::Doorbell(Secret database_url) : ringer_(std::make_shared<Ringer>(std::move(database_url))) {
+Doorbell::Doorbell(Secret database_url, int line_out)
+    : ringer_(std::make_shared<Ringer>(std::move(database_url), line_out)) {
   std::thread([ringer = ringer_] { ringer->run(); }).detach();
 }
 
@@ -151,6 +203,19 @@ void Doorbell::ring(std::span<const RunId> runs) noexcept {
   } catch (const std::exception&) {
     // No memory for a name: readers have a slow timer.
   }
+}
+
+std::size_t DoorbellLine::ring(std::span<const RunId> runs) noexcept {
+  std::array<char, kNamesInOneWrite * kRunIdBytes> buffer;
+  std::size_t taken = 0;
+  while (taken < runs.size()) {
+    const auto part = runs.subspan(taken, std::min(runs.size() - taken, kNamesInOneWrite));
+    char* end = buffer.data();
+    for (const RunId& run_id : part) end = std::copy_n(run_id.str().data(), kRunIdBytes, end);
+    if (::write(line_in_, buffer.data(), static_cast<std::size_t>(end - buffer.data())) < 0) break;
+    taken += part.size();
+  }
+  return taken;
 }
 
 }  // namespace gp::runlog

@@ -35,11 +35,11 @@ Commit plain_commit(const gp::Secret& url) {
   };
 }
 
-Commit commit_and_ring(const gp::Secret& url) {
-  auto doorbell = std::make_shared<gp::runlog::Doorbell>(url);
-  return [commit = plain_commit(url), doorbell](const gp::project::Step& step) {
+/// The workers of a host share one doorbell.
+Commit commit_and_ring(const gp::Secret& url, gp::runlog::Doorbell& doorbell) {
+  return [commit = plain_commit(url), &doorbell](const gp::project::Step& step) {
     commit(step);
-    doorbell->ring(std::span(&step.run_id, 1));
+    doorbell.ring(std::span(&step.run_id, 1));
   };
 }
 
@@ -55,12 +55,12 @@ Commit commit_with_notify(const gp::Secret& url) {
   };
 }
 
-Commit make_commit(const gp::Secret& url, Ring ring) {
+Commit make_commit(const gp::Secret& url, Ring ring, gp::runlog::Doorbell& doorbell) {
   switch (ring) {
     case Ring::kNone:
       return plain_commit(url);
     case Ring::kDoorbell:
-      return commit_and_ring(url);
+      return commit_and_ring(url, doorbell);
     case Ring::kInside:
       break;
   }
@@ -74,10 +74,8 @@ struct Count {
 };
 
 /// One writer: its share of the runs, one event after the other.
-void write_share(const gp::Secret& url, Ring ring, const support::LogRuns& runs, std::size_t writer,
-                 Count& count) {
+void write_share(const Commit& commit, const support::LogRuns& runs, std::size_t writer, Count& count) {
   try {
-    const Commit commit = make_commit(url, ring);
     for (std::size_t n = 0; !count.is_over; ++n) {
       commit(runs.step(writer * kRunsEach + n % kRunsEach, static_cast<std::int64_t>(n / kRunsEach) + 1));
       ++count.commits;
@@ -113,10 +111,12 @@ support::LogRuns begin_measuring(const gp::Secret& url, std::size_t writers) {
 
 double commits_per_second(const gp::Secret& database_url, std::size_t writers, Ring ring, milliseconds time) {
   const support::LogRuns runs = begin_measuring(database_url, writers);
+  gp::runlog::Doorbell doorbell(database_url);
   Count count;
   std::vector<std::jthread> threads;
   for (std::size_t i = 0; i < writers; ++i)
-    threads.emplace_back([&, i] { write_share(database_url, ring, runs, i, count); });
+    threads.emplace_back(
+        [&, i, commit = make_commit(database_url, ring, doorbell)] { write_share(commit, runs, i, count); });
   std::this_thread::sleep_for(milliseconds(500));  // sessions are made, statements prepared
   const std::uint64_t before = count.commits;
   const auto begin = gp::steady_now();

@@ -4,7 +4,6 @@
 #include <exception>
 #include <iostream>
 
-#include "core/runlog/doorbell.h"
 #include "core/runlog/event_writer.h"
 
 namespace bench {
@@ -71,6 +70,7 @@ WriterCrew::WriterCrew(const gp::Secret& database_url, const support::LogRuns& r
       runs_(runs),
       plan_(plan),
       book_(book),
+      doorbell_(database_url),
       begin_(gp::steady_now() + kWarmUp),
       ends_(plan.writers, begin_) {
   for (std::size_t i = 0; i < plan_.writers; ++i) threads_.emplace_back([this, i] { write_share(i); });
@@ -87,8 +87,7 @@ std::chrono::duration<double> WriterCrew::took() const { return *std::ranges::ma
 void WriterCrew::write_share(std::size_t writer) {
   try {
     gp::runlog::EventWriter log(url_);
-    gp::runlog::Doorbell doorbell(url_);
-    warm_up(log, doorbell);
+    warm_up(log, doorbell_);
     for (Share share(writer, plan_, runs_.size()); !share.is_empty();) {
       const Batch batch = take_due(share, runs_, plan_, begin_);
       const auto outcomes = log.write(batch.steps);
@@ -97,7 +96,7 @@ void WriterCrew::write_share(std::size_t writer) {
         if (outcomes[i] != WriteOutcome::kWritten) ++wrong_;
         book_.committed(batch.runs[i], batch.steps[i].event.id, now);
       }
-      doorbell.ring(batch.names);
+      doorbell_.ring(batch.names);
       committed_ += batch.steps.size();
       ++commits_;
       ends_[writer] = now;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/secret.h"
+#include "core/runlog/doorbell.h"
 #include "tests/bench/lag_book.h"
 #include "tests/support/log_runs.h"
 
@@ -25,9 +26,9 @@ struct CrewPlan {
   }
 };
 
-/// Writers as worker processes have them: each a thread with its own EventWriter and Doorbell, its own share
-/// of the runs, and events that fall due evenly over the period. What is late is made up for as fast as
-/// commits allow.
+/// Writers as the worker processes of one host have them: each a thread with its own EventWriter and its own
+/// share of the runs, all with one doorbell, and events that fall due evenly over the period. What is late is
+/// made up for as fast as commits allow.
 class WriterCrew {
  public:
   /// Connects, and begins after a second. `runs` and `book` must outlive the crew.
@@ -50,6 +51,7 @@ class WriterCrew {
   const support::LogRuns& runs_;
   CrewPlan plan_;
   LagBook& book_;
+  gp::runlog::Doorbell doorbell_;
   gp::SteadyTime begin_;
   std::vector<gp::SteadyTime> ends_;  ///< one a writer
   std::atomic<std::uint64_t> committed_ = 0;

@@ -1,5 +1,6 @@
 #include "core/runlog/doorbell.h"
 
+#include <array>
 #include <csignal>
 #include <set>
 #include <string>
@@ -7,14 +8,19 @@
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/base/unique_fd.h"
 #include "core/runlog/channels.h"
 #include "tests/integration/database.h"
 
 using gp::RunId;
 using gp::runlog::Doorbell;
+using gp::runlog::DoorbellLine;
 using integration::Migrated;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -88,6 +94,28 @@ struct Paused {
   explicit Paused(int process) : pid(process) { ::kill(pid, SIGSTOP); }
   ~Paused() { ::kill(pid, SIGCONT); }
 };
+
+/// The pipe of a pool, as its master makes it.
+struct Line {
+  gp::UniqueFd out;
+  gp::UniqueFd in;
+  Line() {
+    std::array<int, 2> ends{};
+    BOOST_REQUIRE(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0);
+    out.reset(ends[0]);
+    in.reset(ends[1]);
+  }
+};
+
+/// What a process of its own does; returns its exit status.
+int ring_often(int line_in, const RunId& run_id, int count) {
+  DoorbellLine line(line_in);
+  for (int i = 0; i < count; ++i) {
+    if (line.ring(std::span(&run_id, 1)) != 1) return 1;
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  return 0;
+}
 
 gp::SteadyTime::duration time_of(const auto& work) {
   const auto begun = gp::steady_now();
@@ -190,6 +218,46 @@ BOOST_AUTO_TEST_CASE(it_ends_in_time_though_the_server_does_not_answer) {
 BOOST_AUTO_TEST_CASE(without_a_server_it_rings_and_ends_all_the_same) {
   Doorbell bell(gp::Secret("postgresql:///x?host=/nonexistent"));
   BOOST_TEST((time_of([&] { bell.ring(some_runs(20000)); }) < seconds(5)));
+}
+
+BOOST_AUTO_TEST_CASE(other_processes_ring_it_through_a_line_and_their_bursts_become_few_notifies) {
+  constexpr int kProcesses = 4;
+  constexpr int kRings = 400;
+  Ear ear(url());
+  const Line line;
+  const auto runs = some_runs(kProcesses);
+  std::vector<pid_t> children;
+  for (const RunId& run_id : runs) {
+    children.push_back(::fork());
+    if (children.back() == 0) ::_exit(ring_often(line.in.get(), run_id, kRings));
+  }
+  const auto own = some_runs(1);
+  Doorbell bell(url(), line.out.get());
+  bell.ring(own);
+  for (const pid_t child : children) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    BOOST_TEST(status == 0);
+  }
+  Names expected = names_of(runs);
+  expected.merge(names_of(own));
+  BOOST_TEST(ear.hears(expected));
+  BOOST_TEST(ear.names == expected, boost::test_tools::per_element());
+  BOOST_TEST(ear.payloads.size() < kProcesses * kRings / 4u);
+}
+
+BOOST_AUTO_TEST_CASE(a_line_that_nobody_reads_says_what_it_did_not_take_and_keeps_the_rest) {
+  const Line line;
+  DoorbellLine rope(line.in.get());
+  const auto runs = some_runs(3000);
+  const std::size_t taken = rope.ring(runs);
+  BOOST_TEST(taken > 1000u);
+  BOOST_TEST(taken < runs.size());
+  BOOST_TEST(rope.ring(runs) == 0u);
+  Ear ear(url());
+  const Doorbell bell(url(), line.out.get());
+  BOOST_TEST(ear.hears(names_of({runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(taken)})));
+  BOOST_TEST(ear.names.size() == taken);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

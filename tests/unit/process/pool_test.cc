@@ -3,6 +3,7 @@
 #include <array>
 #include <csignal>
 #include <cstring>
+#include <set>
 
 #include <boost/test/unit_test.hpp>
 #include <poll.h>
@@ -92,6 +93,18 @@ class WakingPool {
   pid_t master_;  ///< last: the pool inherits the pipes
 };
 
+/// Slot 0 tells what comes through the line; the others write their numbers to it.
+int talk(const Child& child, int told) {
+  const auto number = static_cast<char>(child.slot);
+  if (child.slot != 0 && ::write(child.line_in, &number, 1) != 1) return 1;
+  std::array<pollfd, 2> fds{{{child.stop_fd, POLLIN, 0}, {child.line_out, POLLIN, 0}}};
+  while (::poll(fds.data(), child.slot == 0 ? 2 : 1, -1) > 0 && fds[0].revents == 0) {
+    char heard = 0;
+    if (::read(child.line_out, &heard, 1) == 1 && ::write(told, &heard, 1) != 1) return 1;
+  }
+  return 0;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(pool)
@@ -120,6 +133,28 @@ BOOST_AUTO_TEST_CASE(the_replacement_of_a_child_gets_its_wakes_and_those_that_ca
   BOOST_TEST(woken.pid != former.pid);
   pool.wake(1);
   BOOST_TEST(pool.next().pid == woken.pid);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_child_writes_to_the_line_the_child_of_slot_0_reads) {
+  const Pipe told;
+  const pid_t master = ::fork();
+  if (master == 0) {
+    gp::process::PoolOptions options;
+    options.name = "talking";
+    options.processes = 3;
+    ::_exit(gp::process::run_pool(options, [&](const Child& child) { return talk(child, told.in.get()); }));
+  }
+  std::set<char> heard;
+  while (heard.size() < 2) {
+    pollfd entry{told.out.get(), POLLIN, 0};
+    char slot = 0;
+    BOOST_REQUIRE(::poll(&entry, 1, 20000) > 0);
+    BOOST_REQUIRE(::read(told.out.get(), &slot, 1) == 1);
+    heard.insert(slot);
+  }
+  ::kill(master, SIGTERM);
+  ::waitpid(master, nullptr, 0);
+  BOOST_TEST(heard == (std::set<char>{1, 2}), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
