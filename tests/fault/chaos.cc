@@ -59,6 +59,7 @@ std::map<std::string, std::string> settings(const std::string& spool) {
           {"START_PROCESSES", "2"},
           {"STATUS_PROCESSES", "1"},
           {"LLM_MAX_CALLS", "10"},
+          {"RUN_TAKEOVER_WAIT_S", "1"},  // by the default a run that was killed four times waits 135 s
           {"SPOOL_PATH", spool},
           {"SPOOL_MAX_BYTES", "33554432"},
           {"SIM_LLM_TOKENS_PER_SECOND", "1200"}};
