@@ -85,6 +85,8 @@ void Stack::arm(const gp::Json& fault) const {
   if (reply.status != 200) throw std::runtime_error(reply.body);
 }
 
+void Stack::disarm() const { request(llm_port_, "DELETE", "/control/faults"); }
+
 void Stack::set_rate(const std::string& match, double tokens_per_second) const {
   request(llm_port_, "PUT", "/control/rate",
           gp::dump_json({{"match", match}, {"tokens_per_second", tokens_per_second}}));

@@ -36,8 +36,10 @@ class Stack {
   std::vector<StreamEvent> follow(const std::string& run_id) const;
   gp::Json status(const std::string& project_id) const;
 
-  /// The simulated LLM: arms a fault, sets a token rate, reads its calls (those whose prompt holds `match`).
+  /// The simulated LLM: arms a fault, disarms all, sets a token rate, reads its calls (those whose prompt
+  /// holds `match`).
   void arm(const gp::Json& fault) const;
+  void disarm() const;
   void set_rate(const std::string& match, double tokens_per_second) const;
   std::vector<gp::Json> calls(const std::string& match) const;
 
