@@ -87,9 +87,12 @@ void Shipper::run(const std::stop_token& stop) {
         changed_.wait(lock, stop, [this] { return has_work_; });
         continue;
       }
+      const SteadyTime begun = steady_now();
       ship(batch);
+      const auto took = steady_now() - begun;
       if (std::exchange(is_away, false)) report::report(report::DatabaseBack{"shipper"});
       backoff.reset();
+      pause(stop, runlog::rest_after(took));
     } catch (const Error& error) {
       is_away = true;
       const auto wait = backoff.next();
@@ -218,7 +221,7 @@ void Shipper::settle(const Batch& batch, const std::vector<runlog::WriteOutcome>
   unspooled_.erase(unspooled_.begin(), unspooled_.begin() + static_cast<std::ptrdiff_t>(batch.steps.size()));
 }
 
-void Shipper::pause(const std::stop_token& stop, std::chrono::milliseconds time) {
+void Shipper::pause(const std::stop_token& stop, std::chrono::nanoseconds time) {
   std::unique_lock lock(mutex_);
   has_work_ = true;
   changed_.wait_for(lock, stop, time, [] { return false; });

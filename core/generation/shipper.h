@@ -21,7 +21,8 @@
 namespace gp::generation {
 
 /// Carries steps from the outbox to PostgreSQL: one thread per worker process, in order, in batches, each
-/// batch one transaction; after it the doorbell. The only way a step gets there, in fair weather and after an
+/// batch one transaction; after it the doorbell and a rest of a few milliseconds at most
+/// (runlog::rest_after). The only way a step gets there, in fair weather and after an
 /// outage alike. Generations call submit() and never wait for the database (P3).
 ///
 /// After a failover to a standby that lacks what the old primary had confirmed, the shipper writes it again:
@@ -69,7 +70,7 @@ class Shipper {
   void check_newest();
   void note_newest(const project::Step& step);
   void settle(const Batch& batch, const std::vector<runlog::WriteOutcome>& outcomes);
-  void pause(const std::stop_token& stop, std::chrono::milliseconds time);
+  void pause(const std::stop_token& stop, std::chrono::nanoseconds time);
   bool follow_into_memory(const project::Step& step);
 
   spool::Outbox& outbox_;

@@ -36,7 +36,7 @@ using Duration = SteadyTime::duration;
 constexpr std::size_t kMostNames = 10000;
 constexpr std::size_t kPayloadMax = 7900;  ///< bytes; NOTIFY takes 7,999
 constexpr Duration kShortestRest = std::chrono::microseconds(500);
-constexpr Duration kLongestRest = milliseconds(5);
+constexpr Duration kLongestRest = milliseconds(3);
 constexpr Duration kRestPerName = std::chrono::microseconds(250);  ///< many names: events come quickly, and
                                                                    ///< more of them may share the next NOTIFY
 constexpr milliseconds kFirstRetry{100};

@@ -15,7 +15,7 @@ namespace gp::runlog {
 ///
 /// Names gather while the thread is busy or resting, so a burst of rings is few NOTIFYs. The first ring after
 /// quiet goes out at once; after each NOTIFY the thread rests twice as long as that one took and a quarter of
-/// a millisecond for each name, 0.5 to 5 ms: an event is early while there are few, and notifying stays a
+/// a millisecond for each name, 0.5 to 3 ms: an event is early while there are few, and notifying stays a
 /// small part of the work when there are many.
 ///
 /// While the database is away up to 10,000 names are kept and rung when it is back; what is beyond that is

@@ -1,5 +1,6 @@
 #include "core/runlog/event_writer.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -208,6 +209,10 @@ struct EventWriter::Impl {
 
   pg::SessionHolder sessions;
 };
+
+std::chrono::nanoseconds rest_after(std::chrono::nanoseconds took) noexcept {
+  return std::min<std::chrono::nanoseconds>(2 * took, std::chrono::milliseconds(5));
+}
 
 EventWriter::EventWriter(Secret database_url) : impl_(std::make_unique<Impl>(std::move(database_url))) {}
 EventWriter::~EventWriter() = default;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -16,6 +17,10 @@ enum class WriteOutcome {
   kAlreadyWritten,  ///< an earlier try whose COMMIT answer was lost had committed it
   kFenced,  ///< the run has another lease token by now, or the id is not the next one: the writer must stop
 };
+
+/// How long to rest after a batch that took so long: twice as long, 5 ms at most. A step that comes after
+/// quiet does not wait for it; while there are many they gather meanwhile and share the next batch.
+std::chrono::nanoseconds rest_after(std::chrono::nanoseconds took) noexcept;
 
 /// Commits steps: event, run row and project document together (P1), fenced by the lease token, ids without
 /// gap (P2). One session. Not thread-safe; make it after fork.

@@ -90,6 +90,7 @@ void WriterCrew::write_share(std::size_t writer) {
     warm_up(log, doorbell_);
     for (Share share(writer, plan_, runs_.size()); !share.is_empty();) {
       const Batch batch = take_due(share, runs_, plan_, begin_);
+      const auto begun = gp::steady_now();
       const auto outcomes = log.write(batch.steps);
       const auto now = gp::steady_now();
       for (std::size_t i = 0; i < batch.steps.size(); ++i) {
@@ -100,6 +101,7 @@ void WriterCrew::write_share(std::size_t writer) {
       committed_ += batch.steps.size();
       ++commits_;
       ends_[writer] = now;
+      std::this_thread::sleep_for(gp::runlog::rest_after(now - begun));  // as the shipper
     }
   } catch (const std::exception& error) {
     std::cerr << "a writer ended: " << error.what() << '\n';
