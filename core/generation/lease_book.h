@@ -60,7 +60,7 @@ class LeaseBook {
     entries_.erase(run_id);
   }
 
-  /// One renewal of the leases, successful or not. Made by the thread that renews, before it asks for held().
+  /// One renewal of the leases. Made by the thread that renews, before it asks for held().
   class Beat {
    public:
     explicit Beat(LeaseBook& book) : book_(book) {
@@ -68,13 +68,16 @@ class LeaseBook {
       number_ = ++book_.beats_begun_;
       book_.is_beat_wanted_ = false;
     }
-    ~Beat() {
-      const std::lock_guard lock(book_.mutex_);
-      book_.beats_ended_ = number_;
-      book_.beat_ended_.notify_all();
-    }
     Beat(const Beat&) = delete;
     Beat& operator=(const Beat&) = delete;
+
+    /// The database has answered, and what it said of the leases is in the book. A beat that ends without
+    /// this has failed.
+    void succeed() {
+      const std::lock_guard lock(book_.mutex_);
+      book_.last_success_ = number_;
+      book_.beat_succeeded_.notify_all();
+    }
 
    private:
     LeaseBook& book_;
@@ -87,8 +90,8 @@ class LeaseBook {
     return is_beat_wanted_;
   }
 
-  /// Waits until a beat that begins from now on has ended; `ring` tells the thread that makes them. Returns
-  /// without one after `patience`, or once there will be no more.
+  /// Waits until a beat that begins from now on has succeeded; `ring` tells the thread that makes them.
+  /// Returns without one after `patience`, or once there will be no more.
   void confirm(const std::function<void()>& ring, std::chrono::milliseconds patience) {
     std::unique_lock lock(mutex_);
     const std::uint64_t begun = beats_begun_;
@@ -96,14 +99,14 @@ class LeaseBook {
     lock.unlock();
     ring();
     lock.lock();
-    beat_ended_.wait_for(lock, patience, [&] { return beats_ended_ > begun || is_closed_; });
+    beat_succeeded_.wait_for(lock, patience, [&] { return last_success_ > begun || is_closed_; });
   }
 
   /// There will be no more beats: nobody need wait for one.
   void close() {
     const std::lock_guard lock(mutex_);
     is_closed_ = true;
-    beat_ended_.notify_all();
+    beat_succeeded_.notify_all();
   }
 
   std::vector<runlog::Lease> held() const {
@@ -121,9 +124,9 @@ class LeaseBook {
   };
   mutable std::mutex mutex_;
   std::unordered_map<RunId, Entry> entries_;
-  std::condition_variable beat_ended_;
+  std::condition_variable beat_succeeded_;
   std::uint64_t beats_begun_ = 0;
-  std::uint64_t beats_ended_ = 0;  ///< number of the last that has ended
+  std::uint64_t last_success_ = 0;  ///< number of the last beat that has succeeded
   bool is_beat_wanted_ = false;
   bool is_closed_ = false;
 };
@@ -131,8 +134,9 @@ class LeaseBook {
 /// One generation's own look at its lease, asked by its thread at least every second or so. Where more time
 /// has passed since the last look than a lease may go without renewal, this process was asleep (stopped, or
 /// its machine was): the lease may belong to somebody else although nobody has said so yet. Then it waits for
-/// a fresh beat first, so that whoever asks before it writes anything writes nothing under a lost lease. With
-/// the database away the beat fails, the lease stays, and the generation goes on.
+/// a fresh beat first, so that whoever asks before it writes anything writes nothing under a lost lease, and
+/// pays for no call that a successor has made. Where the database is away just then it waits for it, a minute
+/// at most; an outage without such a sleep keeps nobody waiting.
 class LeaseWatch {
  public:
   LeaseWatch(LeaseBook& book, LeaseBook::SharedFlags flags, std::chrono::milliseconds longest_gap,
@@ -149,8 +153,7 @@ class LeaseWatch {
   }
 
  private:
-  static constexpr std::chrono::milliseconds kPatience{
-      10000};  ///< a database that hangs is as one that is away
+  static constexpr std::chrono::seconds kPatience{60};
 
   LeaseBook& book_;
   LeaseBook::SharedFlags flags_;

@@ -171,13 +171,14 @@ class Worker {
 
   void beat_if_due() {
     if (steady_now() < next_beat_ && !leases_.is_beat_wanted()) return;
-    const LeaseBook::Beat beat(leases_);
+    LeaseBook::Beat beat(leases_);
     const auto held = leases_.held();
     if (!held.empty()) {
       const runlog::Renewal renewal = queue_.renew(held);
       for (const RunId& run_id : renewal.lost) lose(run_id, held);
       cancel(renewal.cancelled);
     }
+    beat.succeed();
     look_after_the_dead();
     next_beat_ = steady_now() + config_.lease_beat_s;
   }

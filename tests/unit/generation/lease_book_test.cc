@@ -26,9 +26,10 @@ class Renewer {
               std::this_thread::yield();
               continue;
             }
-            const LeaseBook::Beat beat(book);
+            LeaseBook::Beat beat(book);
             ++beats;
             if (is_lost) book.mark_lost(kLease.run_id, kLease.token);
+            beat.succeed();
           }
         }) {}
 
@@ -80,20 +81,21 @@ BOOST_AUTO_TEST_CASE(who_has_slept_and_kept_the_lease_goes_on_after_one_beat) {
   BOOST_TEST(renewer.beats == 1);
 }
 
-BOOST_AUTO_TEST_CASE(a_beat_that_had_begun_before_tells_nothing_and_is_not_taken_for_an_answer) {
+BOOST_AUTO_TEST_CASE(neither_a_beat_that_had_begun_before_nor_one_that_fails_is_taken_for_an_answer) {
   LeaseBook book;
   book.add(kLease);
   std::atomic<bool> has_answer = false;
-  auto old_beat = std::make_unique<LeaseBook::Beat>(book);
+  LeaseBook::Beat old_beat(book);
   std::jthread asking([&] {
     book.confirm(kNoRing, milliseconds(60000));
     has_answer = true;
   });
   while (!book.is_beat_wanted()) std::this_thread::yield();
-  old_beat.reset();
+  old_beat.succeed();
+  { const LeaseBook::Beat failing(book); }  // the database is away
   std::this_thread::sleep_for(milliseconds(50));
   BOOST_TEST(!has_answer);
-  { const LeaseBook::Beat fresh(book); }
+  LeaseBook::Beat(book).succeed();
   asking.join();
   BOOST_TEST(has_answer);
 }
