@@ -109,7 +109,7 @@ void run_fan_out(const Options& options, Report& report) {
   const support::Stack stack(stack_settings());
   const YardstickNginx yardsticks(stack);
   if (!yardsticks.has_nchan()) report.remark("nchan is not measured: that needs its module, and root");
-  HealthBeside health(stack.port());
+  HealthBeside health(stack.port(), yardsticks.port());
   for (const std::size_t streams : {options.streams(5000), options.streams(10000)}) {
     for (const Way& way : {kBackToBack, kPaced})
       compare({options, report, streams, way}, stack, yardsticks, health);

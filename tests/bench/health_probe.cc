@@ -19,8 +19,8 @@ constexpr int kPriority = -10;
 
 }  // namespace
 
-HealthProbe::HealthProbe(int port)
-    : port_(port), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+HealthProbe::HealthProbe(int port, std::string target)
+    : port_(port), target_(std::move(target)), thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 void HealthProbe::stop() {
   thread_.request_stop();
@@ -34,7 +34,7 @@ void HealthProbe::run(const std::stop_token& stop) {
     std::this_thread::sleep_until(due);
     const auto begin = gp::steady_now();
     try {
-      if (const int status = get_status(port_, "/health"); status != 200) note_wrong(std::to_string(status));
+      if (const int status = get_status(port_, target_); status != 200) note_wrong(std::to_string(status));
     } catch (const std::exception& error) {
       note_wrong(error.what());
     }
@@ -47,22 +47,24 @@ void HealthProbe::note_wrong(const std::string& what) {
   if (wrong_++ == 0) first_wrong_ = what;
 }
 
-HealthBeside::HealthBeside(int port) : port_(port) {
-  HealthProbe probe(port);
-  std::this_thread::sleep_for(kIdleTime);
-  take(probe);
+HealthBeside::HealthBeside(int port, int yardstick_port) : port_(port), yardstick_port_(yardstick_port) {
+  during([] { std::this_thread::sleep_for(kIdleTime); });
   idle_ = std::exchange(loaded_, {});
+  file_ = {};
 }
 
-void HealthBeside::take(HealthProbe& probe) {
-  probe.stop();
-  loaded_.add(probe.times());
-  if (wrong_ == 0) first_wrong_ = probe.first_wrong();
-  wrong_ += probe.wrong();
+void HealthBeside::take(HealthProbe& health, HealthProbe& file) {
+  health.stop();
+  file.stop();
+  loaded_.add(health.times());
+  file_.add(file.times());
+  if (wrong_ == 0) first_wrong_ = health.first_wrong();
+  wrong_ += health.wrong();
 }
 
 void HealthBeside::report_to(Report& report) const {
   report.times_beside("/health meanwhile", loaded_, idle_, "idle");
+  report.times_beside("/health meanwhile", loaded_, file_, "a file of an idle nginx");
   report.fault_unless_zero(wrong_, "answers of /health were not 200; the first: " + first_wrong_);
 }
 

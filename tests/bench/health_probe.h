@@ -11,12 +11,12 @@
 
 namespace bench {
 
-/// GET /health a hundred times a second, each on a new connection as a load balancer makes it, in a thread of
-/// its own that goes before the load generators where the system lets it: it measures the service, not its
+/// GET `target` a hundred times a second, each on a new connection as a load balancer makes it, in a thread
+/// of its own that goes before the load generators where the system lets it: it measures the service, not its
 /// own wait for a core.
 class HealthProbe {
  public:
-  explicit HealthProbe(int port);
+  HealthProbe(int port, std::string target);
 
   /// Ends it. Afterwards the accessors may be used.
   void stop();
@@ -30,17 +30,20 @@ class HealthProbe {
   void note_wrong(const std::string& what);
 
   int port_;
+  std::string target_;
   Samples times_;            ///< the thread's own until it has ended
   std::uint64_t wrong_ = 0;  ///< the same
   std::string first_wrong_;  ///< the same
   std::jthread thread_;      ///< last: it uses everything above
 };
 
-/// /health while nothing else happens, and while a scenario's load is on: made before that begins.
+/// /health while nothing else happens, and while a scenario's load is on: made before that begins. Beside it
+/// a file of another nginx, which has nothing else to do: what the machine alone makes of such a request
+/// under that load.
 class HealthBeside {
  public:
   /// Measures the idle service for 5 s.
-  explicit HealthBeside(int port);
+  HealthBeside(int port, int yardstick_port);
 
   /// Measures while `load` runs. Several calls add up.
   template <class Load>
@@ -53,18 +56,22 @@ class HealthBeside {
 
  private:
   struct Meanwhile {
-    explicit Meanwhile(HealthBeside& all) : beside(all), probe(all.port_) {}
-    ~Meanwhile() { beside.take(probe); }
+    explicit Meanwhile(HealthBeside& all)
+        : beside(all), health(all.port_, "/health"), file(all.yardstick_port_, "/static/up") {}
+    ~Meanwhile() { beside.take(health, file); }
     Meanwhile(const Meanwhile&) = delete;
     Meanwhile& operator=(const Meanwhile&) = delete;
     HealthBeside& beside;
-    HealthProbe probe;
+    HealthProbe health;
+    HealthProbe file;
   };
-  void take(HealthProbe& probe);
+  void take(HealthProbe& health, HealthProbe& file);
 
   int port_;
+  int yardstick_port_;
   Samples idle_;
   Samples loaded_;
+  Samples file_;
   std::uint64_t wrong_ = 0;
   std::string first_wrong_;
 };

@@ -9,6 +9,7 @@
 #include "tests/bench/health_probe.h"
 #include "tests/bench/processes.h"
 #include "tests/bench/streams.h"
+#include "tests/bench/yardstick_nginx.h"
 #include "tests/support/crowd.h"
 #include "tests/support/log_runs.h"
 #include "tests/support/stack.h"
@@ -96,7 +97,8 @@ void run_memory(const Options& options, Report& report) {
   const support::Stack stack(stack_settings());
   const support::LogRuns runs(gp::Secret(stack.database_url()), options.streams(10000));
   warm_up(stack, runs);
-  HealthBeside health(stack.port());
+  const YardstickNginx yardsticks(stack);
+  HealthBeside health(stack.port(), yardsticks.port());
   const Held before = measure(stack);
   support::CrowdOptions crowd_options;
   crowd_options.reconnects = false;

@@ -7,6 +7,7 @@
 #include "tests/bench/health_probe.h"
 #include "tests/bench/streams.h"
 #include "tests/bench/writer_crew.h"
+#include "tests/bench/yardstick_nginx.h"
 #include "tests/support/crowd.h"
 #include "tests/support/log_runs.h"
 #include "tests/support/stack.h"
@@ -37,7 +38,8 @@ void run_paced(Report& report, std::size_t streams, const CrewPlan& plan, const 
   const support::Stack stack(stack_settings());
   const gp::Secret url(stack.database_url());
   const support::LogRuns runs(url, streams);
-  HealthBeside health(stack.port());
+  const YardstickNginx yardsticks(stack);
+  HealthBeside health(stack.port(), yardsticks.port());
   LagBook book(runs.size(), plan.events_each);
   support::CrowdOptions options;
   options.reconnects = false;

@@ -10,6 +10,7 @@
 #include "tests/bench/bench.h"
 #include "tests/bench/health_probe.h"
 #include "tests/bench/streams.h"
+#include "tests/bench/yardstick_nginx.h"
 #include "tests/support/crowd.h"
 #include "tests/support/log_runs.h"
 #include "tests/support/stack.h"
@@ -105,7 +106,8 @@ void run_reconnect(const Options& options, Report& report) {
   std::this_thread::sleep_for(seconds(2));  // what has been done so far is counted
   const auto idle = static_cast<double>(idle_transactions(url, time));
 
-  HealthBeside health(stack.port());
+  const YardstickNginx yardsticks(stack);
+  HealthBeside health(stack.port(), yardsticks.port());
   Transactions transactions(url);
   const Wave wave = health.during([&] { return run_wave(report, stack, runs, time); });
   const auto used = static_cast<double>(transactions.so_far());
