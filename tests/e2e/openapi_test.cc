@@ -1,6 +1,9 @@
 // openapi.json against the service: what it describes is served, and what is served is as it says.
 
+#include <algorithm>
+#include <fstream>
 #include <map>
+#include <regex>
 #include <set>
 #include <string>
 #include <vector>
@@ -116,6 +119,7 @@ std::vector<Exchange> good_exchanges() {
       exchange("/runs/{run_id}", "GET", "/runs/" + run_id, {}, {{"If-None-Match", run_tag}}),
       exchange("/runs/{run_id}/cancel", "POST", "/runs/" + run_id + "/cancel"),
       exchange("/health", "GET", "/health"),
+      exchange("/health/ready", "GET", "/health/ready"),
       exchange("/metrics", "GET", "/metrics"),
       exchange("/openapi.json", "GET", "/openapi.json"),
       exchange("/", "GET", "/"),
@@ -146,6 +150,54 @@ std::vector<Exchange> refused_exchanges() {
       exchange("/runs/{run_id}/cancel", "POST", "/runs/7/cancel"),
       exchange("/runs/{run_id}/cancel", "POST", fmt::format("/runs/{}/cancel", kNobody)),
   };
+}
+
+/// A location of nginx's site: what is served.
+struct Location {
+  enum class Kind { kExact, kPattern, kPrefix };
+  Kind kind = Kind::kPrefix;
+  std::string text;
+};
+
+std::vector<Location> locations_of_the_site() {
+  std::ifstream site(std::string(GP_SOURCE_DIR) + "/nginx/generate-project.conf.in");
+  const std::regex line_of_location(R"(\s*location (= |~ |)(\S+) \{)");
+  std::vector<Location> locations;
+  std::smatch found;
+  for (std::string line; std::getline(site, line);) {
+    if (!std::regex_match(line, found, line_of_location)) continue;
+    auto kind = Location::Kind::kPrefix;
+    if (found[1] == "= ") kind = Location::Kind::kExact;
+    if (found[1] == "~ ") kind = Location::Kind::kPattern;
+    locations.push_back({kind, found[2]});
+  }
+  return locations;
+}
+
+bool takes(const Location& location, const std::string& path) {
+  if (location.kind == Location::Kind::kExact) return path == location.text;
+  if (location.kind == Location::Kind::kPrefix) return path.starts_with(location.text);
+  return std::regex_search(path, std::regex(location.text));
+}
+
+/// The one that nginx chooses: an exact one, else the first pattern, else the longest prefix.
+const Location& location_for(const std::vector<Location>& locations, const std::string& path) {
+  const auto rank = [&](const Location& location) {
+    return takes(location, path) ? std::pair(2 - static_cast<int>(location.kind), location.text.size())
+                                 : std::pair(-1, std::size_t{0});
+  };
+  return *std::ranges::max_element(locations, {}, rank);
+}
+
+/// The locations that serve no path of the description.
+std::vector<std::string> undescribed(const std::set<std::string>& paths) {
+  const auto locations = locations_of_the_site();
+  std::set<std::string> described;
+  for (const std::string& path : paths) described.insert(location_for(locations, path).text);
+  std::vector<std::string> missing;
+  for (const Location& location : locations)
+    if (!described.contains(location.text)) missing.push_back(location.text);
+  return missing;
 }
 
 /// Codes that need more than a request, and the cases that show them.
@@ -181,6 +233,18 @@ BOOST_AUTO_TEST_CASE(every_route_that_is_described_is_served_and_its_answers_are
   for (const auto& [path, methods] : description().at("paths").items()) {
     for (const auto& [method, operation] : methods.items())
       BOOST_TEST(served.contains(fmt::format("{} {}", path, method)), path << " " << method);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(every_location_of_nginx_is_described_and_a_path_that_is_left_out_is_found) {
+  std::set<std::string> paths;
+  for (const auto& [path, methods] : description().at("paths").items()) paths.insert(path);
+  BOOST_TEST(locations_of_the_site().size() == paths.size());
+  BOOST_TEST(undescribed(paths) == std::vector<std::string>(), boost::test_tools::per_element());
+  for (const std::string& left_out : paths) {
+    auto others = paths;
+    others.erase(left_out);
+    BOOST_TEST(undescribed(others).size() == 1u, left_out);
   }
 }
 

@@ -2,6 +2,9 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "core/project/json_schema.h"
+#include "tests/support/shell.h"
+
 using gp::metrics::Gauge;
 using gp::readiness::Facts;
 using gp::readiness::judge;
@@ -24,6 +27,15 @@ Facts sound() {
 
 std::string status(const Facts& facts, const char* check) {
   return judge(facts).body.at("checks").at(check).at("status").get<std::string>();
+}
+
+/// What the description of the service says of the answer.
+gp::project::JsonSchema described(const char* status) {
+  const auto api = gp::parse_json(support::read_file(GP_SOURCE_DIR "/nginx/www/openapi.json"));
+  const auto& responses = api.at("paths").at("/health/ready").at("get").at("responses");
+  return gp::project::JsonSchema(
+      {{"allOf", gp::Json::array({responses.at(status).at("content").at("application/json").at("schema")})},
+       {"components", api.at("components")}});
 }
 
 }  // namespace
@@ -81,6 +93,21 @@ BOOST_AUTO_TEST_CASE(a_spool_that_fails_and_a_queue_that_stands_still_are_degrad
   BOOST_TEST(status(facts, "spool") == "degraded");
   BOOST_TEST(status(facts, "queue") == "degraded");
   BOOST_TEST(judge(facts).is_ready);
+}
+
+BOOST_AUTO_TEST_CASE(the_answer_is_as_the_description_of_the_service_says_whether_ready_or_not) {
+  auto facts = sound();
+  BOOST_TEST(described("200").check(judge(facts).body).empty());
+  BOOST_TEST(!described("503").check(judge(facts).body).empty());
+  facts.events.gauges.at(static_cast<std::size_t>(Gauge::kSpoolFailing)) = 1;
+  facts.log->queued = 3;
+  facts.log->oldest_queued = std::chrono::seconds(120);
+  BOOST_TEST(described("200").check(judge(facts).body).empty());
+  facts.log->schema.version = 0;
+  BOOST_TEST(described("503").check(judge(facts).body).empty());
+  facts.log.reset();
+  facts.workers.processes = 0;
+  BOOST_TEST(described("503").check(judge(facts).body).empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
