@@ -146,13 +146,6 @@ std::optional<std::string> run_to_cancel(const std::string& path) {
   return path.substr(kRunPrefix.size(), path.size() - around);
 }
 
-std::string describe(const CancelOutcome& outcome) {
-  if (outcome.kind == CancelOutcome::Kind::kStopping) return "The run is being stopped.";
-  if (outcome.error_code == "cancelled") return "The run is cancelled.";
-  if (outcome.state == "complete") return "The run was complete before it could be cancelled.";
-  return "The run had ended in error before it could be cancelled.";
-}
-
 gp::http::Response cancel(App& app, const std::string& id, const gp::http::Request& request) {
   const auto run_id = gp::parse_run_id(id);
   if (!run_id) {
@@ -168,10 +161,11 @@ gp::http::Response cancel(App& app, const std::string& id, const gp::http::Reque
   gp::report::report(
       gp::report::RunCancelRequested{request.request_id, run_id->str(), is_stopping ? "stopping" : "ended"});
   const gp::Json code = outcome.error_code.empty() ? gp::Json(nullptr) : gp::Json(outcome.error_code);
-  return gp::http::json_response(is_stopping ? 202 : 200, gp::dump_json({{"run_id", run_id->str()},
-                                                                         {"state", outcome.state},
-                                                                         {"error_code", code},
-                                                                         {"detail", describe(outcome)}}));
+  return gp::http::json_response(is_stopping ? 202 : 200,
+                                 gp::dump_json({{"run_id", run_id->str()},
+                                                {"state", outcome.state},
+                                                {"error_code", code},
+                                                {"detail", gp::runlog::describe(outcome)}}));
 }
 
 gp::http::Response handle(App& app, const gp::http::Request& request) {

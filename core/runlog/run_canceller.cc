@@ -53,6 +53,14 @@ struct RunCanceller::Impl {
   std::chrono::seconds lost_after;
 };
 
+std::string describe(const CancelOutcome& outcome) {
+  if (outcome.kind == Kind::kUnknown) throw Error(ErrorKind::kBug, "an unknown run cannot be described");
+  if (outcome.kind == Kind::kStopping) return "The run is being stopped.";
+  if (outcome.error_code == cancelled().code) return "The run is cancelled.";
+  if (outcome.state == "complete") return "The run was complete before it could be cancelled.";
+  return "The run had ended in error before it could be cancelled.";
+}
+
 RunCanceller::RunCanceller(Secret database_url, std::string csv_base_url, std::chrono::seconds lost_after)
     : impl_(std::make_unique<Impl>(database_url, std::move(csv_base_url), lost_after)) {}
 RunCanceller::~RunCanceller() = default;

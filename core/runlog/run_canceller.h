@@ -23,6 +23,9 @@ struct CancelOutcome {
   bool ended_now = false;  ///< this call ended it
 };
 
+/// The same in one sentence, for people. Throws Error(kBug) for kUnknown: nothing became of it.
+std::string describe(const CancelOutcome& outcome);
+
 /// Cancels runs, wherever they are: a note in the run's row that is in force for the current attempt, then a
 /// ring for the workers, which look for it among the runs they hold at every ring and every lease beat. A run
 /// that waits in the queue, or whose lease ended more than `lost_after` ago, is ended here. It ends with the

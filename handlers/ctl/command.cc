@@ -12,6 +12,7 @@ void add_commands(CLI::App& app, Chosen& chosen) {
   add_run(app, chosen);
   add_tail(app, chosen);
   add_runs(app, chosen);
+  add_cancel(app, chosen);
   add_prune(app, chosen);
   add_settings(app, chosen);
 }

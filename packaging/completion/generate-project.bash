@@ -20,7 +20,7 @@ _generate_project() {
       ;;
     *)
       case $command in
-        '') words='setup doctor migrate nginx-site run tail runs prune settings --help --version' ;;
+        '') words='setup doctor migrate nginx-site run tail runs cancel prune settings --help --version' ;;
         setup) words='--help --dry-run --openai-api-key-file --skip-check --nginx-dir --port --server-name --tls-cert --tls-key' ;;
         doctor) words='--help --json --skip --nginx-dir' ;;
         migrate) words='--help --dry-run --check' ;;
@@ -28,6 +28,7 @@ _generate_project() {
         run) words='--help --project-id --chat-id --topic --title --life-skill --group-size --duration-min --owner-email' ;;
         tail) words='--help --after --json' ;;
         runs) words='--help --state --limit --json' ;;
+        cancel) words='--help' ;;
         prune) words='--help --dry-run' ;;
         settings) words='--help --sample --man' ;;
       esac

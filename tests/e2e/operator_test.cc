@@ -279,6 +279,41 @@ BOOST_AUTO_TEST_CASE(runs_are_listed_newest_first_and_never_with_an_address) {
   BOOST_TEST(program("runs --state wrong").exit_code == 64);
 }
 
+BOOST_AUTO_TEST_CASE(a_run_is_cancelled_from_the_command_line_once_and_for_all) {
+  stack().set_rate("stopped_by_hand", 20);
+  const Json body = start_body("stopped_by_hand");
+  const std::string run_id = stack().start(body);
+  support::EventStream stream(stack().port(), "/events/stream?run_id=" + run_id);
+  BOOST_REQUIRE(stream.next()->name == "run_started");
+  const auto first = program("cancel " + run_id);
+  BOOST_TEST(first.exit_code == 0, first.output);
+  BOOST_TEST(first.output == "The run is being stopped.\n");
+  const auto events = stack().follow(run_id);
+  e2e::check_consistent(body, run_id, events);
+  BOOST_TEST(events.back().data.at("code") == "cancelled");
+  const auto again = program("cancel " + run_id);
+  BOOST_TEST(again.exit_code == 0);
+  BOOST_TEST(again.output == "The run is cancelled.\n");
+  BOOST_TEST(stack().follow(run_id).size() == events.size());
+}
+
+BOOST_AUTO_TEST_CASE(a_complete_run_that_is_cancelled_stays_complete_and_a_wrong_id_is_said) {
+  const std::string run_id = stack().start(start_body("too_late"));
+  BOOST_REQUIRE(stack().follow(run_id).back().name == "run_completed");
+  const auto late = program("cancel " + run_id);
+  BOOST_TEST(late.exit_code == 0);
+  BOOST_TEST(late.output == "The run was complete before it could be cancelled.\n");
+  BOOST_TEST(stack().get("/runs/" + run_id).json().at("state") == "complete");
+
+  const auto unknown = program("cancel 6f1c9d2e-7b1a-4c55-9a60-0d9f2f1f3f10");
+  BOOST_TEST(unknown.exit_code == 1);
+  BOOST_TEST(unknown.output == "generate-project: there is no such run\n");
+  const auto malformed = program("cancel 7");
+  BOOST_TEST(malformed.exit_code == 64);
+  BOOST_TEST(malformed.output == "generate-project: run_id is not a UUID\n");
+  BOOST_TEST(program("cancel").exit_code == 64);
+}
+
 BOOST_AUTO_TEST_CASE(doctor_finds_nothing_wrong_here_and_what_is_broken_elsewhere) {
   auto settings = environment(stack().database_url());
   settings["OPENAI_BASE_URL"] =
