@@ -73,6 +73,12 @@ BOOST_FIXTURE_TEST_CASE(what_would_be_applied_is_told_and_nothing_is_done, Schem
   BOOST_TEST(gp::runlog::pending_migrations(url()).empty());
 }
 
+BOOST_FIXTURE_TEST_CASE(programs_of_the_versions_before_work_with_the_tables_of_now, SchemaOf) {
+  gp::runlog::migrate(url());
+  for (int known = 1; known <= gp::runlog::known_schema_version(); ++known)
+    BOOST_TEST(gp::runlog::schema_mismatch(schema(), known) == "", known);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_migration_that_only_adds_leaves_older_programs_at_work, SchemaOf) {
   gp::runlog::migrate(url());
   script("INSERT INTO generation_schema (version, name, compatible_from) VALUES (1000, 'adds a column', 1)");

@@ -1,18 +1,24 @@
 #include "core/runlog/retention.h"
 
+#include <cstdint>
+#include <initializer_list>
 #include <string>
+#include <vector>
 
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
 
 #include "core/runlog/run_intake.h"
 #include "core/runlog/run_list.h"
+#include "sql.h"
 #include "tests/integration/database.h"
 
 using gp::runlog::Retention;
 using integration::Migrated;
 using std::chrono::hours;
 using Kind = gp::runlog::StartOutcome::Kind;
+
+namespace sql = gp::runlog::sql;
 
 namespace {
 
@@ -35,6 +41,24 @@ struct Runs : Migrated {
         "('{0}', 2, 'plan_completed', '{{}}')",
         run.str()));
     return run;
+  }
+  /// `count` runs that ended up to `oldest_h` hours ago, evenly spread, the oldest `pruned` of them pruned.
+  void add_history(int count, int oldest_h, int pruned) const {
+    script(fmt::format(
+        "INSERT INTO generation_runs (run_id, project_id, chat_id, request, owner_email, state, finished_at, "
+        "events_pruned_at) SELECT gen_random_uuid(), 'history_' || n, 'chat', '{{}}', '', 'complete', "
+        "now() - make_interval(secs => n * {1} * 3600.0 / {0}), CASE WHEN n > {0} - {2} THEN now() END FROM "
+        "generate_series(1, {0}) AS n; ANALYZE generation_runs",
+        count, oldest_h, pruned));
+  }
+  /// How PostgreSQL would carry out a statement with these parameters.
+  std::string plan_of(const gp::pg::Statement& statement, std::initializer_list<gp::pg::Param> params) const {
+    gp::pg::Session session(url(), "test");
+    const std::string sql = "EXPLAIN " + std::string(statement.sql);
+    const auto rows = session.run({"explain", sql}, params);
+    std::string plan;
+    for (int row = 0; row < rows.size(); ++row) plan += rows.text(row, "\"QUERY PLAN\"") + "\n";
+    return plan;
   }
   std::string events_of(const gp::RunId& run) const {
     return value(fmt::format("SELECT count(*) FROM generation_events WHERE run_id = '{}'", run.str()));
@@ -86,6 +110,28 @@ BOOST_FIXTURE_TEST_CASE(a_batch_is_bounded_and_passes_over_runs_that_somebody_ho
   BOOST_TEST(events_of(held) == "2");
   other.run_script("ROLLBACK");
   BOOST_TEST(log.prune_some(hours(48), 2).runs.size() == 1u);
+}
+
+BOOST_FIXTURE_TEST_CASE(the_oldest_are_pruned_first, Runs) {
+  const auto young = add("young", "complete", 50);
+  const auto old = add("old", "complete", 70);
+  Retention log(url());
+  BOOST_REQUIRE(log.prune_some(hours(48), 1).runs.size() == 1u);
+  BOOST_TEST(events_of(old) == "0");
+  BOOST_TEST(events_of(young) == "2");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_large_table_is_not_read_through_to_find_the_few_that_are_to_be_pruned, Runs) {
+  add_history(100000, 200, 75000);  // most were pruned long ago; a thousand are due
+  const std::int64_t retention_s = 48 * 3600;
+  for (const std::string& plan :
+       {plan_of(sql::kPruneRuns, {retention_s, 100}), plan_of(sql::kCountPrunable, {retention_s})}) {
+    BOOST_TEST(plan.find("generation_runs_unpruned") != std::string::npos, plan);
+    BOOST_TEST(plan.find("Seq Scan on generation_runs") == std::string::npos, plan);
+  }
+  script("DROP INDEX generation_runs_unpruned");
+  const std::string without = plan_of(sql::kPruneRuns, {retention_s, 100});
+  BOOST_TEST(without.find("Seq Scan on generation_runs") != std::string::npos, without);
 }
 
 BOOST_FIXTURE_TEST_CASE(what_has_expired_is_told_apart_from_what_was_never_there, Runs) {

@@ -1,9 +1,10 @@
 -- Removes the events, and the owner's address, of some runs that ended long ago and have not been pruned yet; runs that somebody else
--- is at are left for the next time. $1 seconds since their end, $2 the most runs. Answers the runs, and how many events they had.
+-- is at are left for the next time; the oldest first, by the index generation_runs_unpruned. $1 seconds since their end, $2 the most runs. Answers the runs, and how many events they had.
 WITH old AS (
   SELECT run_id
   FROM generation_runs
   WHERE finished_at < now() - make_interval(secs => $1::double precision) AND events_pruned_at IS NULL
+  ORDER BY finished_at
   LIMIT $2::integer
   FOR UPDATE SKIP LOCKED
 ), marked AS (
