@@ -205,6 +205,8 @@ std::vector<Notification> Session::wait(std::chrono::milliseconds timeout, int w
 
 bool Session::is_broken() const { return impl_->is_broken(); }
 
+bool Session::is_pooled() const { return impl_->is_pooled; }
+
 // Transaction
 // ---------------------------------------------------------------------------------------------------------
 

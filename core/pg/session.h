@@ -111,6 +111,9 @@ class Session {
 
   bool is_broken() const;
 
+  /// A pooler is between: pgbouncer and its kin, in whichever mode.
+  bool is_pooled() const;
+
  private:
   friend class Transaction;
   struct Impl;

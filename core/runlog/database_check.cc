@@ -54,7 +54,7 @@ DatabaseFacts inspect_database(const Secret& database_url) {
   return facts;
 }
 
-bool can_listen(const Secret& listen_url, const Secret& database_url, milliseconds patience) {
+Listening try_to_listen(const Secret& listen_url, const Secret& database_url, milliseconds patience) {
   const std::string channel = private_channel();
   pg::Session listener(listen_url, kApplication);
   listener.listen(channel);
@@ -64,9 +64,10 @@ bool can_listen(const Secret& listen_url, const Secret& database_url, millisecon
   while (steady_now() < deadline) {
     const auto left = std::chrono::ceil<milliseconds>(deadline - steady_now());
     const auto heard = listener.wait(std::max(left, milliseconds(0)), -1);
-    if (std::ranges::any_of(heard, [&](const auto& ring) { return ring.channel == channel; })) return true;
+    if (std::ranges::any_of(heard, [&](const auto& ring) { return ring.channel == channel; }))
+      return Listening::kHeard;
   }
-  return false;
+  return listener.is_pooled() ? Listening::kNotHeardThroughPooler : Listening::kNotHeard;
 }
 
 }  // namespace gp::runlog

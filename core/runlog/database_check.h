@@ -31,8 +31,17 @@ struct DatabaseFacts {
 /// Connects and looks; changes nothing. Throws Error(kUnavailable) where it is away.
 DatabaseFacts inspect_database(const Secret& database_url);
 
-/// Does a notification that is sent over `database_url` reach a session of `listen_url` within `patience`? It
-/// does not through a pooler in transaction mode, where LISTEN seems to succeed. Throws Error(kUnavailable).
-bool can_listen(const Secret& listen_url, const Secret& database_url, std::chrono::milliseconds patience);
+/// What became of a notification.
+enum class Listening {
+  kHeard,
+  kNotHeard,               ///< the two connections lead to different databases
+  kNotHeardThroughPooler,  ///< the listener's passes a pooler in transaction mode, where LISTEN seems to
+                           ///< succeed
+};
+
+/// Sends a notification over `database_url` to a session of `listen_url`, which waits for `patience`. Throws
+/// Error(kUnavailable).
+Listening try_to_listen(const Secret& listen_url, const Secret& database_url,
+                        std::chrono::milliseconds patience);
 
 }  // namespace gp::runlog

@@ -69,6 +69,17 @@ void complete(const std::string& name) {
   BOOST_TEST(events.back().name == "run_completed");
 }
 
+/// What doctor says of the database, with LISTEN over the connection `listen_url`.
+support::Outcome examine(const std::string& listen_url) {
+  return support::run(std::string(GP_BUILD_DIR) +
+                          "/handlers/generate-project doctor --skip nginx llm spool "
+                          "log_folder clock",
+                      {{"DATABASE_URL", database().control("pooler-address")},
+                       {"DATABASE_LISTEN_URL", listen_url},
+                       {"OPENAI_API_KEY", "sk-test"},
+                       {"GP_ETC_DIR", "/nonexistent"}});
+}
+
 }  // namespace
 
 BOOST_TEST_GLOBAL_FIXTURE(PooledStack);
@@ -116,6 +127,19 @@ BOOST_AUTO_TEST_CASE(a_restart_of_the_pooler_in_the_middle_of_a_run_costs_nothin
   e2e::check_consistent(body, run_id, events);
   BOOST_TEST(events.back().name == "run_completed");
   BOOST_TEST(stack().calls("pooled_restart").size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(
+    doctor_says_that_listen_does_not_work_through_the_pooler_and_is_content_with_a_direct_one) {
+  const auto pooled = examine(database().control("pooler-address"));
+  BOOST_TEST(pooled.exit_code == 1);
+  BOOST_TEST(pooled.output.find("LISTEN does not work through a transaction pooler") != std::string::npos,
+             pooled.output);
+  BOOST_TEST(pooled.output.find("set DATABASE_LISTEN_URL to a direct connection") != std::string::npos,
+             pooled.output);
+  const auto direct = examine(database().control("address"));
+  BOOST_TEST(direct.exit_code == 0, direct.output);
+  BOOST_TEST(direct.output.find("notifications arrive") != std::string::npos, direct.output);
 }
 
 BOOST_AUTO_TEST_CASE(another_run_is_well_after_all_that) { complete("pooled_last"); }

@@ -76,9 +76,11 @@ BOOST_FIXTURE_TEST_CASE(the_calling_apps_own_table_is_described, Database) {
 }
 
 BOOST_FIXTURE_TEST_CASE(a_direct_connection_hears_a_notification_and_another_database_does_not, Migrated) {
-  BOOST_TEST(gp::runlog::can_listen(url(), url(), std::chrono::seconds(10)));
-  const Database other;  // as through a pooler: LISTEN succeeds and nothing comes
-  BOOST_TEST(!gp::runlog::can_listen(other.url(), url(), milliseconds(300)));
+  using gp::runlog::Listening;
+  using gp::runlog::try_to_listen;
+  BOOST_TEST((try_to_listen(url(), url(), std::chrono::seconds(10)) == Listening::kHeard));
+  const Database other;  // LISTEN succeeds and nothing comes
+  BOOST_TEST((try_to_listen(other.url(), url(), milliseconds(300)) == Listening::kNotHeard));
 }
 
 BOOST_FIXTURE_TEST_CASE(the_probe_tells_what_health_ready_asks, Migrated) {

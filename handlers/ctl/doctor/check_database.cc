@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kOldestServer = 130000;
 constexpr std::chrono::seconds kListenPatience{2};
+constexpr const char* kListenAdvice = "set DATABASE_LISTEN_URL to a direct connection of the same database";
 constexpr std::array<std::string_view, 4> kIdTypes = {"text", "character varying", "uuid", "bigint"};
 
 using Columns = std::vector<runlog::ProjectColumn>;
@@ -78,16 +79,26 @@ Finding judge_projects(const Columns& columns) {
       "the calling app must insert a project's row before it calls /start");
 }
 
-Finding check_listen(const Config& config) {
-  const std::string advice =
-      "set DATABASE_LISTEN_URL to a direct connection: a pooler in transaction mode loses "
-      "notifications";
-  try {
-    if (runlog::can_listen(config.database_listen_url, config.database_url, kListenPatience))
+Finding judge_listening(runlog::Listening listening) {
+  using runlog::Listening;
+  switch (listening) {
+    case Listening::kHeard:
       return ok("database.listen", "notifications arrive");
-    return fail("database.listen", "LISTEN succeeds, but no notification arrives", advice);
+    case Listening::kNotHeard:
+      return fail("database.listen", "LISTEN succeeds, but no notification arrives",
+                  "let DATABASE_URL and DATABASE_LISTEN_URL lead to the same database");
+    case Listening::kNotHeardThroughPooler:
+      return fail("database.listen", "LISTEN does not work through a transaction pooler", kListenAdvice);
+  }
+  return fail("database.listen", "not known", kListenAdvice);
+}
+
+Finding check_listen(const Config& config) {
+  try {
+    return judge_listening(
+        runlog::try_to_listen(config.database_listen_url, config.database_url, kListenPatience));
   } catch (const Error& error) {
-    return fail("database.listen", error.what(), advice);
+    return fail("database.listen", error.what(), kListenAdvice);
   }
 }
 
