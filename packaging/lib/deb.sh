@@ -22,7 +22,7 @@ assemble_tree() {
   rm -rf "$1"
   mkdir -p "$1"
   (cd "$top" && git ls-files -z --cached --others --exclude-standard --deduplicate |
-    while IFS= read -r -d '' file; do [[ -e $file ]] && printf '%s\0' "$file"; done |
+    while IFS= read -r -d '' file; do [[ ! -e $file ]] || printf '%s\0' "$file"; done |
     tar --null --files-from=- -cf -) | tar -C "$1" -xf -
   cp -a "$1/packaging/debian" "$1/debian"
   find "$1" -exec touch -h -d "@$(dpkg-parsechangelog -l "$1/debian/changelog" -S Timestamp)" {} +
@@ -38,17 +38,27 @@ build_deb() {
     { tail -n 60 "$1/build.log" >&2; die "the package was not built: $1/build.log"; }
 }
 
-# Every tag that lintian knows; errors and warnings end it.
-check_with_lintian() { lintian -I --pedantic --tag-display-limit 0 --fail-on error,warning "$1"/*.changes; }
+# check_with_lintian FILE...   shows every tag that lintian knows; fails for errors and warnings.
+check_with_lintian() { lintian --allow-root -I --pedantic --tag-display-limit 0 --fail-on error,warning "$@"; }
+
+# same_packages FOLDER OTHER   both hold packages of the same names (the package and its debug symbols) with the same bytes.
+same_packages() {
+  local file names other_names
+  names=$(cd "$1" && ls ./*.deb)
+  other_names=$(cd "$2" && ls ./*.deb)
+  if [[ $names != "$other_names" || $(wc -l <<<"$names") -ne 2 ]]; then
+    printf 'packages here:\n%s\npackages there:\n%s\n' "$names" "$other_names" >&2
+    return 1
+  fi
+  for file in $names; do cmp "$1/$file" "$2/$file" || return 1; done
+}
 
 # Another folder, no compiler cache: the same bytes all the same?
 check_reproducible() {
   say "building the package again elsewhere"
-  local again=$deb_folder/again file
+  local again=$deb_folder/again
   CCACHE_DISABLE=1 build_deb "$again/in/another/place"
-  for file in "$deb_folder"/*.deb; do
-    cmp "$file" "$again/in/another/place/${file##*/}" || die "two builds of ${file##*/} differ (diffoscope would say how)"
-  done
+  same_packages "$deb_folder" "$again/in/another/place" || die "the two builds differ; both are kept (diffoscope would say how)"
   rm -rf "$again"
   say "two builds gave the same bytes"
 }
@@ -66,7 +76,7 @@ command_deb() {
   say "building the package"
   build_deb "$deb_folder"
   # Programs that were made for tests lack what a shipped one has: symbols, hardening.
-  [[ -n ${GP_PROGRAMS:-} ]] || check_with_lintian "$deb_folder" || die "lintian found faults"
+  [[ -n ${GP_PROGRAMS:-} ]] || check_with_lintian "$deb_folder"/*.changes || die "lintian found faults"
   ((reproducible)) && check_reproducible
   say "$(ls "$deb_folder"/generate-project_*.deb)"
 }
