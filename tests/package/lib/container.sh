@@ -18,20 +18,32 @@ require_container_machine() {
   unshare --mount --pid --net --fork true 2>/dev/null || skip "this machine does not let root make namespaces"
 }
 
-# make_tree DEB   the folder $tree holds a Debian with nginx, PostgreSQL and what the package depends on.
+# make_tree DEB   the folder $tree holds a Debian with nginx, PostgreSQL, autopkgtest (which wants dpkg-dev) and what the package depends on.
 make_tree() {
   local packages
-  packages=$(dpkg-deb -f "$1" Depends | tr ',' '\n' | awk '{print $1}')
-  packages=$(printf '%s\n' systemd systemd-sysv dbus udev apt netbase iproute2 procps curl jq nginx postgresql "$packages" | sort -u | paste -sd,)
+  packages=$(printf '%s\n' systemd systemd-sysv dbus udev apt netbase iproute2 procps curl jq nginx postgresql autopkgtest dpkg-dev "$(dependencies_of "$1")" |
+    sort -u | paste -sd,)
   tree=$work/tree-$(printf '%s %s' "$suite" "$packages" | sha256sum | cut -c1-12)
   [[ -d $tree ]] && return 0
-  curl -fsSI -o /dev/null --max-time 20 "$mirror/dists/$suite/InRelease" 2>/dev/null || skip "no Debian mirror can be reached at $mirror"
+  require_mirror
   note "making a Debian tree (once)"
   rm -rf "$work"/tree-*
-  mmdebstrap --quiet --variant=minbase --dpkgopt=force-unsafe-io --include="$packages" "$suite" "$tree.new" "deb $mirror $suite main" \
-    "deb $mirror $suite-updates main" "deb $security_mirror $suite-security main" >"$work/tree.log" 2>&1 ||
-    { tail -n 30 "$work/tree.log" >&2; fail "mmdebstrap failed"; }
+  bootstrap "$packages" "$tree.new"
   mv "$tree.new" "$tree"
+}
+
+# The names of the packages that a package depends on, each with its first alternative.
+dependencies_of() { dpkg-deb -f "$1" Depends | tr ',' '\n' | awk '{print $1}'; }
+
+require_mirror() {
+  curl -fsSI -o /dev/null --max-time 20 "$mirror/dists/$suite/InRelease" 2>/dev/null || skip "no Debian mirror can be reached at $mirror"
+}
+
+# bootstrap PACKAGES TARGET   a Debian with these packages (with commas between): a folder, or a tar file where the name says so.
+bootstrap() {
+  mmdebstrap --quiet --variant=minbase --dpkgopt=force-unsafe-io --include="$1" "$suite" "$2" "deb $mirror $suite main" \
+    "deb $mirror $suite-updates main" "deb $security_mirror $suite-security main" >"$work/bootstrap.log" 2>&1 ||
+    { tail -n 30 "$work/bootstrap.log" >&2; fail "mmdebstrap failed"; }
 }
 
 # boot_container FOLDER   FOLDER is /debs there.
@@ -40,8 +52,15 @@ boot_container() {
     --volatile=overlay --bind-ro="$1:/debs" </dev/null >"$work/container.log" 2>&1 9>&- &
   nspawn=$!
   eventually 30 has_leader || { tail -n 20 "$work/container.log" >&2; fail "the container does not start"; }
-  eventually 120 in_container systemctl is-active --quiet multi-user.target nginx postgresql@15-main ||
+  eventually 120 container_is_up ||
     { in_container systemctl --failed --no-pager || true; fail "the container does not come up"; }
+}
+
+# Asked one by one: of several units systemctl is content with a single active one.
+container_is_up() {
+  local name
+  for name in multi-user.target nginx.service postgresql@15-main.service; do in_container systemctl is-active --quiet "$name" || return 1; done
+  in_container systemctl is-system-running --quiet
 }
 
 has_leader() { leader=$(pgrep -P "$nspawn" -x systemd); }

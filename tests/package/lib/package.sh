@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154  # work and source_folder are set by the caller
+# shellcheck disable=SC2034,SC2154  # work and source_folder are set by the caller
 # The package under test, and its next version.
 
 # make_packages [DEB]   $deb and $next_deb, both in $work/debs.
@@ -13,18 +13,18 @@ make_packages() {
   fi
   deb=$work/debs/${built##*/}
   cp "$built" "$deb"
-  raise_version
+  next_version=$(dpkg-deb -f "$deb" Version)+next
+  next_deb=$work/debs/generate-project_${next_version}_next.deb
+  with_version "$deb" "$next_version" "$next_deb"
 }
 
-# What is told by the version alone: dpkg replaces every file and runs the maintainer scripts of an upgrade.
-raise_version() {
-  local parts=$work/next version
+# with_version DEB VERSION FILE   the same package under another version, which is all that dpkg goes by: it replaces every file and runs the
+# maintainer scripts of an upgrade.
+with_version() {
+  local parts=$work/parts
   rm -rf "$parts"
-  dpkg-deb -R "$deb" "$parts"
-  version=$(dpkg-deb -f "$deb" Version)
-  next_version=$version+next
-  sed -i "s/^Version: .*/Version: $next_version/" "$parts/DEBIAN/control"
-  next_deb=$work/debs/generate-project_${next_version}_next.deb
-  dpkg-deb -b "$parts" "$next_deb" >/dev/null
+  dpkg-deb -R "$1" "$parts"
+  sed -i "s/^Version: .*/Version: $2/" "$parts/DEBIAN/control"
+  dpkg-deb -b "$parts" "$3" >/dev/null
   rm -rf "$parts"
 }
