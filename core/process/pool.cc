@@ -37,7 +37,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstRestart{100};
 constexpr milliseconds kLongestRestart{10000};
-constexpr std::chrono::seconds kYoung{10};  ///< a child that dies younger raises the back-off
+constexpr std::chrono::seconds kYoung{10};       ///< a child that dies younger raises the back-off
+constexpr std::chrono::seconds kAfterDrain{15};  ///< what killing and burying the late may take
 
 sigset_t master_signals() {
   sigset_t set;
@@ -243,9 +244,16 @@ class Master {
   void stop() {
     if (is_stopping_) return;
     is_stopping_ = true;
-    sd_notify(0, "STOPPING=1");
+    tell_systemd_of_the_stop();
     report::report(report::MasterStopping{options_.name});
     for (Slot& slot : slots_) ask_to_stop(slot);
+  }
+
+  /// TimeoutStopSec= of the unit does not know the drain, which is a setting: systemd is asked to wait so
+  /// long.
+  void tell_systemd_of_the_stop() const {
+    const std::chrono::microseconds wait = options_.drain + kAfterDrain;
+    sd_notify(0, fmt::format("STOPPING=1\nEXTEND_TIMEOUT_USEC={}", wait.count()).c_str());
   }
 
   /// Replaces the children one after another: the next one is asked when the one before has gone (its

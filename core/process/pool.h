@@ -34,11 +34,11 @@ struct PoolOptions {
 
 /// The pre-fork master: makes or takes the socket (mode 0660), forks `processes` children that each run
 /// `child` and exit with its result, and replaces those that die (back-off 100 ms to 10 s while one dies
-/// young). Tells systemd READY, RELOADING, STOPPING and WATCHDOG. SIGTERM/SIGINT: stop every child, wait
-/// `drain`, kill the rest, return. SIGHUP: replace the children one after another (each new one reads its
-/// files again), never fewer than processes-1 at work. A child that returns 0 without being asked (it reached
-/// MAX_REQUESTS) is replaced at once. A child whose master dies is sent SIGTERM by the kernel
-/// (PR_SET_PDEATHSIG).
+/// young). Tells systemd READY, RELOADING, STOPPING and WATCHDOG, and at the stop that it may take `drain`
+/// and 15 s, whatever the unit's TimeoutStopSec=. SIGTERM/SIGINT: stop every child, wait `drain`, kill the
+/// rest, return. SIGHUP: replace the children one after another (each new one reads its files again), never
+/// fewer than processes-1 at work. A child that returns 0 without being asked (it reached MAX_REQUESTS) is
+/// replaced at once. A child whose master dies is sent SIGTERM by the kernel (PR_SET_PDEATHSIG).
 ///
 /// Only configuration, the socket and signal set-up exist before fork: the caller must not have made any
 /// thread, database or curl handle, or random state. Returns the master's exit code; throws Error where the

@@ -169,6 +169,52 @@ a_wrong_setting_is_said_and_can_be_repaired() {
   same "and serves" "$(status_of /status/package)" 200
 }
 
+# drop_in SERVICE LINES   adds to the unit for as long as the container is up.
+drop_in() {
+  in_container sh -c "mkdir -p /run/systemd/system/generate-project-$1.service.d && printf '[Service]\n$2\n' >/run/systemd/system/generate-project-$1.service.d/test.conf
+    systemctl daemon-reload"
+}
+
+remove_drop_in() { in_container sh -c "rm -r /run/systemd/system/generate-project-$1.service.d && systemctl daemon-reload"; }
+
+has_restarted() { (($(unit "$1.service" NRestarts) >= $2)); }
+
+a_crash_loop_ends_when_its_cause_has_gone() {
+  step "a service that crashes again and again"
+  local answer=$work/crash.status request
+  in_container systemctl restart generate-project-status.service  # counts from 0
+  drop_in status 'ExecStartPre=/usr/bin/test ! -e /run/crash'
+  in_container touch /run/crash
+  in_container systemctl kill --kill-who=main --signal=KILL generate-project-status.service
+  status_of /status/package >"$answer" &
+  request=$!
+  expect "it is tried more often than a limit of five would let it" eventually 40 has_restarted status 6
+  same "its socket is there" "$(unit status.socket ActiveState)" active
+  in_container rm /run/crash
+  wait "$request" || fail "the request that waited was not answered"
+  same "the request that waited is answered" "$(cat "$answer")" 200
+  remove_drop_in status
+}
+
+a_drain_longer_than_the_units_timeout_is_waited_for() {
+  step "a worker that drains longer than TimeoutStopSec="
+  drop_in worker 'TimeoutStopSec=1s'  # WORKER_DRAIN_S is 2
+  local run
+  run=$(ask http://127.0.0.1:8080/start -H 'Content-Type: application/json' -d '{"project_id": "drained", "chat_id": "one", "topic": "Fractions",
+    "life_skill": "Budgeting", "group_size": 3, "duration_min": 45, "owner_email": "huda@school.ae"}' | jq -r .run_id)
+  expect "a run is being written" eventually 30 run_is_in_state "$run" running
+  local before=${EPOCHREALTIME/./} took_ms
+  expect "systemctl stop" in_container systemctl stop generate-project-worker.service
+  took_ms=$(((${EPOCHREALTIME/./} - before) / 1000))
+  expect "that took longer than the second of TimeoutStopSec= ($took_ms ms)" test "$took_ms" -gt 1500
+  same "the worker was not killed" "$(unit worker.service Result)" success
+  remove_drop_in worker
+  expect "the worker is started again" in_container systemctl start generate-project-worker.service
+  expect "it goes on with the run" eventually 60 run_is_in_state "$run" complete
+}
+
+run_is_in_state() { [[ $(ask "http://127.0.0.1:8080/runs/$1" | jq -r .state) == "$2" ]]; }
+
 removal_stops_everything() {
   step "apt remove"
   expect "apt-get remove" in_container apt-get remove -y -q generate-project

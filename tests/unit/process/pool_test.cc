@@ -1,17 +1,23 @@
 #include "core/process/pool.h"
 
+#include <algorithm>
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <set>
+#include <string>
 
 #include <boost/test/unit_test.hpp>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "tests/support/shell.h"
 
 using gp::UniqueFd;
 using gp::process::Child;
@@ -105,9 +111,58 @@ int talk(const Child& child, int told) {
   return 0;
 }
 
+/// What systemd would be told (sd_notify(3)): a datagram socket that a pool's master is pointed to.
+class FakeManager {
+ public:
+  FakeManager() : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path().copy(address.sun_path, sizeof address.sun_path - 1);
+    BOOST_REQUIRE(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  }
+  std::string path() const { return folder_.path() + "/notify"; }
+
+  /// The next message that holds `text`; empty where none comes in time.
+  std::string next_with(const std::string& text) const {
+    std::array<char, 4096> buffer{};
+    pollfd entry{socket_.get(), POLLIN, 0};
+    while (::poll(&entry, 1, 20000) > 0) {
+      const ssize_t size = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+      const std::string message(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+      if (message.find(text) != std::string::npos) return message;
+    }
+    return {};
+  }
+
+ private:
+  support::TempFolder folder_;
+  UniqueFd socket_;
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(pool)
+
+BOOST_AUTO_TEST_CASE(the_service_manager_is_asked_to_wait_for_the_drain_at_the_stop_and_not_before) {
+  const FakeManager manager;
+  const pid_t master = ::fork();
+  if (master == 0) {
+    ::setenv("NOTIFY_SOCKET", manager.path().c_str(), 1);
+    gp::process::PoolOptions options;
+    options.name = "draining";
+    options.drain = std::chrono::seconds(600);
+    ::_exit(gp::process::run_pool(options, [](const Child& child) {
+      pollfd stop{child.stop_fd, POLLIN, 0};
+      return ::poll(&stop, 1, -1) == 1 ? 0 : 1;
+    }));
+  }
+  BOOST_TEST(manager.next_with("READY=1") == "READY=1");
+  ::kill(master, SIGTERM);
+  BOOST_TEST(manager.next_with("EXTEND_TIMEOUT_USEC") == "STOPPING=1\nEXTEND_TIMEOUT_USEC=615000000");
+  int status = -1;
+  ::waitpid(master, &status, 0);
+  BOOST_TEST(status == 0);
+}
 
 BOOST_AUTO_TEST_CASE(a_wake_reaches_the_child_of_that_slot_and_no_other) {
   const WakingPool pool(3);
