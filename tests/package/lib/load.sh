@@ -56,3 +56,22 @@ upgrade_under_load() {
   same "requests failed" "$(seen failed)" 0
   expect "runs that were under way went on under the new version ($(seen runs_resumed))" test "$(seen runs_resumed)" -gt 0
 }
+
+# A row or nothing, as PostgreSQL's owner.
+ask_database() { in_container runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d generate-project -c "$1"; }
+
+an_upgrade_that_needs_a_migration_leaves_the_old_ones_at_work() {
+  step "an upgrade that needs a migration"
+  local before
+  before=$(main_pids)
+  # The tables as the version before them left them; with a newer migration, undo that one.
+  same "the newest migration" "$(ask_database 'SELECT max(version) FROM generation_schema')" 3
+  ask_database 'DROP INDEX generation_runs_unpruned; DELETE FROM generation_schema WHERE version = 3'
+  in_container dpkg -i "/debs/${next_deb##*/}" >"$work/upgrade.log" 2>&1 || fail "dpkg -i: $(cat "$work/upgrade.log")"
+  same "one line says what to do" "$(grep -c '^generate-project: the tables need a migration' "$work/upgrade.log")" 1
+  same "the old processes are at work" "$(main_pids)" "$before"
+  refuse "no table was changed" in_container generate-project migrate --check
+  expect "migrate" in_container generate-project migrate
+  expect "restart" in_container systemctl restart 'generate-project-*.service'
+  same "the new ones serve" "$(status_of /status/package)" 200
+}
