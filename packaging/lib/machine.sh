@@ -10,8 +10,7 @@ packages_to_run=(
 packages_to_test=(clang-format clang-tidy git iproute2 libfcgi-bin pgbouncer shellcheck systemd)
 packages_to_bench=(libnginx-mod-nchan)  # pgbench comes with the server
 packages_to_package=(build-essential debhelper dpkg-dev git lintian)
-packages_to_test_package=(mmdebstrap systemd-container)
-packages_to_test_package_fully=(dpkg-dev piuparts)  # autopkgtest is in the tree that tests/package/lib/container.sh makes
+packages_to_test_package=(mmdebstrap piuparts systemd-container)  # autopkgtest is in the tree that tests/package/lib/container.sh makes
 
 # The files are there, even where the package's own set-up did not get through.
 is_installed() { [[ $(dpkg-query -W -f='${Status}' "$1" 2>/dev/null) == install\ ok\ @(installed|unpacked|half-configured) ]]; }
@@ -38,7 +37,7 @@ apt_get() {
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@"
 }
 
-# install_packages run|test|bench|package|test-package|test-package-all
+# install_packages run|test|bench|package|test-package
 install_packages() {
   command -v dpkg-query >/dev/null || die "this is no Debian: install the packages of packaging/lib/machine.sh and use cmake --preset dev"
   local wanted=("${packages_to_run[@]}") missing=() package
@@ -49,7 +48,6 @@ install_packages() {
   fi
   if [[ $1 == bench ]]; then wanted+=("${packages_to_bench[@]}"); fi
   if [[ $1 == *test* || $1 == package ]]; then wanted+=("${packages_to_package[@]}"); fi
-  if [[ $1 == test-package-all ]]; then wanted+=("${packages_to_test_package_fully[@]}"); fi
   if [[ $1 == *test* ]]; then wanted+=("${packages_to_test_package[@]}"); fi
   for package in "${wanted[@]}"; do is_installed "$package" || missing+=("$package"); done
   ((${#missing[@]})) || return 0

@@ -9,7 +9,7 @@ command_test_package() {
     '') ;;
     *) die "test-package takes --all or nothing, not '$1'" ;;
   esac
-  install_packages "test-package$( ((all)) && echo -all)"
+  install_packages test-package
   build_preset dev
   command_deb
   local deb outcome=0
@@ -17,6 +17,6 @@ command_test_package() {
   "$top/tests/package/run" "$top" "$top/build/cmake/dev" "$deb" || outcome=$?
   ((outcome == 0)) || exit "$outcome"
   ((all)) || return 0
-  "$top/tests/package/autopkgtest" "$top" "$deb" || exit
-  "$top/tests/package/piuparts" "$top" "$deb" || exit
+  "$top/tests/package/autopkgtest" "$top" "$top/build/cmake/dev" "$deb" || exit
+  "$top/tests/package/piuparts" "$top" "$top/build/cmake/dev" "$deb" || exit
 }

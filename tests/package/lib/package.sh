@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2034,SC2154  # work and source_folder are set by the caller
+# shellcheck disable=SC2034,SC2154  # work, source_folder and build are set by the caller
 # The package under test, and its next version.
 
-# make_packages [DEB]   $deb and $next_deb, both in $work/debs.
-make_packages() {
+# make_package [DEB]   $deb, in $work/debs: DEB, or put together from the programs of $build.
+make_package() {
   rm -rf "$work/debs"
   mkdir -p "$work/debs"
   local built=$1
@@ -13,6 +13,10 @@ make_packages() {
   fi
   deb=$work/debs/${built##*/}
   cp "$built" "$deb"
+}
+
+# make_next_package   $next_deb, beside $deb.
+make_next_package() {
   next_version=$(dpkg-deb -f "$deb" Version)+next
   next_deb=$work/debs/generate-project_${next_version}_next.deb
   with_version "$deb" "$next_version" "$next_deb"
