@@ -16,7 +16,7 @@ command_bench() {
 bench_minutes() {
   case " $* " in
     *' --only '*) echo 1-5 ;;
-    *' --quick '*) echo 3 ;;
-    *) echo 10 ;;
+    *' --quick '*) echo 4 ;;
+    *) echo 12 ;;
   esac
 }

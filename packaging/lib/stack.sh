@@ -100,7 +100,7 @@ start_llm() {
   say "starting the simulated LLM (no OPENAI_API_KEY is set)"
   : >"$state/log/sim-llm.log"
   process_start sim-llm "$bin/tests/support/gp-sim-llm" --tokens-per-second "${SIM_LLM_TOKENS_PER_SECOND:-200}" \
-    --journal "$state/log/sim-llm-journal.jsonl"
+    --chunk-tokens "${SIM_LLM_CHUNK_TOKENS:-1}" --rate-spread "${SIM_LLM_RATE_SPREAD:-0}" --journal "$state/log/sim-llm-journal.jsonl"
   wait_for 10 grep -q 'listening on' "$state/log/sim-llm.log" || stack_failed sim-llm
   local where
   where=$(sed -n 's/^listening on //p' "$state/log/sim-llm.log" | tail -n 1)

@@ -31,12 +31,15 @@ struct Scenario {
 };
 
 void run_health(const Options& options, Report& report);
+void run_status(const Options& options, Report& report);
+void run_start(const Options& options, Report& report);
 void run_commits(const Options& options, Report& report);
 void run_memory(const Options& options, Report& report);
 void run_one_thousand(const Options& options, Report& report);
 void run_many_runs(const Options& options, Report& report);
 void run_fan_out(const Options& options, Report& report);
 void run_reconnect(const Options& options, Report& report);
+void run_generations(const Options& options, Report& report);
 
 /// The settings of a scenario's stack: one events process for up to 12,000 streams, one worker. What the
 /// environment says goes before it, and `more` before both.

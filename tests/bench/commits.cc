@@ -2,12 +2,9 @@
 
 #include <atomic>
 #include <exception>
-#include <fstream>
 #include <functional>
 #include <memory>
 #include <stdexcept>
-
-#include <fmt/format.h>
 
 #include "bench_sql.h"
 #include "core/base/clock.h"
@@ -17,6 +14,7 @@
 #include "core/runlog/doorbell.h"
 #include "core/runlog/event_writer.h"
 #include "tests/bench/interruption.h"
+#include "tests/bench/pgbench.h"
 #include "tests/support/shell.h"
 
 namespace bench {
@@ -131,25 +129,14 @@ double commits_per_second(const gp::Secret& database_url, std::size_t writers, R
 
 double pgbench_commits_per_second(const gp::Secret& database_url, std::size_t clients, milliseconds time) {
   const support::LogRuns runs = begin_measuring(database_url, clients);
-  const support::TempFolder folder;
-  const std::string file = folder.path() + "/write_step.pgbench";
-  std::ofstream(file) << pgbench_script(runs);
-  const std::string output = support::run_or_throw(
-      fmt::format("\"$(find /usr/lib/postgresql -path '*/bin/pgbench' | sort -V | tail -n 1)\" -n -M "
-                  "prepared -c {} -j {} -T {} -D n=-1 -f {} '{}'",
-                  clients, std::min<std::size_t>(clients, 2), std::max<std::int64_t>(time.count() / 1000, 1),
-                  file, database_url.reveal()));
-  const std::string word = "tps = ";
-  const auto at = output.find(word);
-  if (at == std::string::npos) throw std::runtime_error("pgbench says: " + output);
-  return std::stod(output.substr(at + word.size()));
+  return Pgbench{pgbench_script(runs), {{"n", "-1"}}, clients}.run(database_url, time);
 }
 
-Listeners::Listeners(const gp::Secret& database_url, std::size_t count) {
+Listeners::Listeners(const gp::Secret& database_url, std::size_t count, std::string_view channel) {
   for (std::size_t i = 0; i < count; ++i) {
-    threads_.emplace_back([database_url](const std::stop_token& stop) {
+    threads_.emplace_back([database_url, channel](const std::stop_token& stop) {
       gp::pg::Session session(database_url, "bench listener");
-      session.listen(gp::runlog::kEventsChannel);
+      session.listen(channel);
       while (!stop.stop_requested()) session.wait(milliseconds(100), -1);
     });
   }

@@ -2,11 +2,12 @@
 
 #include <chrono>
 #include <cstddef>
-#include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "core/base/secret.h"
+#include "core/runlog/channels.h"
 #include "tests/support/log_runs.h"
 
 namespace bench {
@@ -33,7 +34,8 @@ double pgbench_commits_per_second(const gp::Secret& database_url, std::size_t cl
 /// Sessions that listen to the doorbell and do nothing about it.
 class Listeners {
  public:
-  Listeners(const gp::Secret& database_url, std::size_t count);
+  Listeners(const gp::Secret& database_url, std::size_t count,
+            std::string_view channel = gp::runlog::kEventsChannel);
 
  private:
   std::vector<std::jthread> threads_;

@@ -1,10 +1,12 @@
 // gp-bench-hello SOCKET PROCESSES: the least that a FastCGI service can do, in the usual way: libfcgi
-// accepts, parses and writes, in so many processes. It answers every request as /health does. The yardstick
-// of the short answers.
+// accepts, parses and writes, in so many processes. It answers every request as /health does, and one with
+// ?bytes=<n> with a body of so many. The yardstick of the short answers.
 
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
+#include <string>
 
 #include <fcgiapp.h>
 #include <sys/prctl.h>
@@ -13,14 +15,21 @@
 
 namespace {
 
+std::string body_for(const char* query) {
+  constexpr const char* kBytes = "bytes=";
+  if (query == nullptr || std::strncmp(query, kBytes, std::strlen(kBytes)) != 0) return "{\"ok\":true}";
+  return std::string(std::strtoul(query + std::strlen(kBytes), nullptr, 10), 'x');
+}
+
 [[noreturn]] void serve(int listen_fd) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   FCGX_Request request;
   FCGX_InitRequest(&request, listen_fd, 0);
   while (FCGX_Accept_r(&request) == 0) {
-    FCGX_PutS(
-        "Status: 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n\r\n{\"ok\":true}",
-        request.out);
+    const std::string body = body_for(FCGX_GetParam("QUERY_STRING", request.envp));
+    FCGX_PutS("Status: 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n\r\n",
+              request.out);
+    FCGX_PutStr(body.data(), static_cast<int>(body.size()), request.out);
     FCGX_Finish_r(&request);
   }
   std::_Exit(0);

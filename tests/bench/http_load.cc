@@ -1,7 +1,9 @@
 #include "tests/bench/http_load.h"
 
+#include <algorithm>
 #include <array>
 #include <stdexcept>
+#include <utility>
 
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -19,15 +21,22 @@ namespace {
 
 constexpr std::size_t kConnections = 8;
 
+constexpr std::chrono::seconds kPatience{5};
+
 /// One connection of a load: a request is out, and part of its response may have come.
 struct Caller {
   gp::UniqueFd fd;
   support::ResponseReader response;
+  std::string body;
+  std::size_t number = 0;  ///< of the request
   gp::SteadyTime asked;
+  bool is_waiting = false;
 
   void ask(int port, const std::string& request) {
     if (!fd || !response.is_kept_open()) fd = connect_to(port);
     response = {};
+    body.clear();
+    is_waiting = true;
     asked = gp::steady_now();
     send_text(fd.get(), request);
   }
@@ -38,14 +47,71 @@ struct Caller {
     const ssize_t got = ::recv(fd.get(), buffer.data(), buffer.size(), 0);
     if (got <= 0) throw std::runtime_error("the connection was cut");
     std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
-    while (!bytes.empty() && !response.is_done() && !response.is_broken()) response.take(bytes);
+    while (!bytes.empty() && !response.is_done() && !response.is_broken()) body += response.take(bytes);
+    is_waiting = !response.is_done();
     return response.is_done();
   }
 };
 
-std::string request_for(const std::string& target, const std::string& headers) {
-  return fmt::format("GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\n{}\r\n", target, headers);
-}
+/// The connections of one load.
+class Callers {
+ public:
+  Callers(int port, const Questions& questions)
+      : port_(port), questions_(questions), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
+
+  Load run(std::chrono::milliseconds time) {
+    const auto begin = gp::steady_now();
+    for (std::size_t i = 0; i < kConnections; ++i) ask(i);
+    while (gp::steady_now() < begin + time) turn(true);
+    const std::chrono::duration<double> took = gp::steady_now() - begin;
+    load_.requests_per_second = static_cast<double>(load_.times.count()) / took.count();
+    const auto deadline = gp::steady_now() + kPatience;
+    while (is_anyone_waiting() && gp::steady_now() < deadline) turn(false);
+    if (is_anyone_waiting()) throw std::runtime_error("an answer did not come");
+    return std::move(load_);
+  }
+
+ private:
+  void ask(std::size_t index) {
+    Caller& caller = callers_[index];
+    const int before = caller.fd.get();
+    caller.number = asked_++;
+    caller.ask(port_, questions_.ask(caller.number));
+    if (caller.fd.get() == before && before >= 0) return;
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = index;
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, caller.fd.get(), &event);
+  }
+
+  void turn(bool goes_on) {
+    throw_if_interrupted();
+    std::array<epoll_event, kConnections> ready{};
+    const int count = ::epoll_wait(epoll_.get(), ready.data(), kConnections, 1000);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(std::max(count, 0)); ++i) {
+      Caller& caller = callers_[ready[i].data.u64];
+      if (!caller.is_waiting) {
+        caller.fd.reset();  // it had its last answer, and the server has closed the connection
+        continue;
+      }
+      if (!caller.read()) continue;
+      if (goes_on) load_.times.add(gp::steady_now() - caller.asked);
+      if (!questions_.is_right(caller.number, caller.response.status(), caller.body)) ++load_.wrong;
+      if (goes_on) ask(ready[i].data.u64);
+    }
+  }
+
+  bool is_anyone_waiting() const {
+    return std::ranges::any_of(callers_, [](const Caller& caller) { return caller.is_waiting; });
+  }
+
+  int port_;
+  const Questions& questions_;
+  gp::UniqueFd epoll_;
+  std::array<Caller, kConnections> callers_;
+  std::size_t asked_ = 0;
+  Load load_;
+};
 
 }  // namespace
 
@@ -69,46 +135,32 @@ void send_text(int fd, const std::string& text) {
     throw std::runtime_error("the connection is broken");
 }
 
+std::string get_request(const std::string& target, const std::string& headers) {
+  return fmt::format("GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\n{}\r\n", target, headers);
+}
+
+std::string post_request(const std::string& target, const std::string& json) {
+  return fmt::format(
+      "POST {} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+      target, json.size(), json);
+}
+
 int get_status(int port, const std::string& target) {
   Caller caller;
-  caller.ask(port, request_for(target, "Connection: close\r\n"));
+  caller.ask(port, get_request(target, "Connection: close\r\n"));
   while (!caller.read()) continue;
   return caller.response.status();
 }
 
-Load load(int port, const std::string& target, int expected_status, std::chrono::milliseconds time,
-          const std::string& headers) {
-  const std::string request = request_for(target, headers);
-  std::array<Caller, kConnections> callers;
-  const gp::UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
-  const auto ask = [&](std::size_t index) {
-    const int before = callers[index].fd.get();
-    callers[index].ask(port, request);
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.u64 = index;
-    if (callers[index].fd.get() != before || before < 0)
-      ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, callers[index].fd.get(), &event);
-  };
-  for (std::size_t i = 0; i < kConnections; ++i) ask(i);
-  Load load;
-  const auto begin = gp::steady_now();
-  const auto deadline = begin + time;
-  for (auto now = begin; now < deadline; now = gp::steady_now()) {
-    throw_if_interrupted();
-    std::array<epoll_event, kConnections> ready{};
-    const int count = ::epoll_wait(epoll.get(), ready.data(), kConnections, 1000);
-    for (std::size_t i = 0; i < static_cast<std::size_t>(std::max(count, 0)); ++i) {
-      Caller& caller = callers[ready[i].data.u64];
-      if (!caller.read()) continue;
-      load.times.add(gp::steady_now() - caller.asked);
-      if (caller.response.status() != expected_status) ++load.wrong;
-      ask(ready[i].data.u64);
-    }
-  }
-  const std::chrono::duration<double> took = gp::steady_now() - begin;
-  load.requests_per_second = static_cast<double>(load.times.count()) / took.count();
-  return load;
+Load load(int port, const Questions& questions, std::chrono::milliseconds time) {
+  return Callers(port, questions).run(time);
+}
+
+Load load(int port, const std::string& request, int expected_status, std::chrono::milliseconds time) {
+  const Questions questions{
+      [&](std::size_t) { return request; },
+      [&](std::size_t, int status, const std::string&) { return status == expected_status; }};
+  return load(port, questions, time);
 }
 
 }  // namespace bench

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "core/base/unique_fd.h"
@@ -21,12 +23,26 @@ int get_status(int port, const std::string& target);
 struct Load {
   double requests_per_second = 0;
   Samples times;
-  std::uint64_t wrong = 0;  ///< responses with another status, and connections that broke
+  std::uint64_t wrong = 0;  ///< responses that were not the right one
 };
 
-/// Eight keep-alive connections, each with one request at a time, as fast as the answers come. `headers`:
-/// lines that end with CRLF.
-Load load(int port, const std::string& target, int expected_status, std::chrono::milliseconds time,
-          const std::string& headers = {});
+/// Which requests a load sends and which answers are right. Numbers count from 0, each is asked once; answers
+/// come in any order.
+struct Questions {
+  std::function<std::string(std::size_t number)> ask;  ///< the whole request
+  std::function<bool(std::size_t number, int status, const std::string& body)> is_right;
+};
+
+/// A whole request. `headers`: lines that end with CRLF.
+std::string get_request(const std::string& target, const std::string& headers = {});
+std::string post_request(const std::string& target, const std::string& json);
+
+/// Eight keep-alive connections, each with one request at a time, as fast as the answers come. What is under
+/// way when `time` is over is waited for and checked, but not counted. Throws std::runtime_error where a
+/// connection breaks.
+Load load(int port, const Questions& questions, std::chrono::milliseconds time);
+
+/// The same request again and again.
+Load load(int port, const std::string& request, int expected_status, std::chrono::milliseconds time);
 
 }  // namespace bench

@@ -19,8 +19,9 @@
 namespace {
 
 constexpr bench::Scenario kScenarios[] = {
-    {"health", "the short answers: /health and /status beside a bare FastCGI program and a static file",
-     bench::run_health},
+    {"health", "/health beside a bare FastCGI program and a static file", bench::run_health},
+    {"status", "/status, 8 KiB and 304, beside a bare FastCGI program", bench::run_status},
+    {"start", "POST /start of new and of known pairs, beside pgbench", bench::run_start},
     {"commits", "commits per second without a notification, with the doorbell, with NOTIFY inside",
      bench::run_commits},
     {"memory", "10,000 silent streams: memory of the handler and of nginx for each", bench::run_memory},
@@ -28,6 +29,8 @@ constexpr bench::Scenario kScenarios[] = {
     {"many_runs", "10,000 streams on 10,000 runs at 1 event/s each", bench::run_many_runs},
     {"fan_out", "one run to 5,000 and 10,000 streams, beside nchan", bench::run_fan_out},
     {"reconnect", "2,000 reconnects/s with Last-Event-ID on finished runs", bench::run_reconnect},
+    {"generations", "500 generations on one worker process: delay of sections, memory",
+     bench::run_generations},
 };
 
 [[noreturn]] void refuse(const std::string& problem) {

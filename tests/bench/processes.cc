@@ -1,5 +1,6 @@
 #include "tests/bench/processes.h"
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <fstream>
@@ -38,6 +39,21 @@ Memory memory_of(const std::vector<pid_t>& pids) {
     }
   }
   return memory;
+}
+
+double processor_seconds_of(const std::vector<pid_t>& pids) {
+  double ticks = 0;
+  for (const pid_t pid : pids) {
+    std::ifstream file(fmt::format("/proc/{}/stat", pid));
+    std::string line;
+    std::getline(file, line);
+    std::istringstream fields(line.substr(std::min(line.rfind(')') + 1, line.size())));
+    std::string field;
+    for (int number = 3; number <= 15 && fields >> field; ++number) {  // utime and stime are 14 and 15
+      if (number >= 14) ticks += std::stod(field);
+    }
+  }
+  return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
 std::vector<pid_t> children_of(pid_t pid) {

@@ -14,6 +14,9 @@ struct Memory {
 };
 Memory memory_of(const std::vector<pid_t>& pids);
 
+/// The processor time that they have used, in seconds, from /proc/<pid>/stat.
+double processor_seconds_of(const std::vector<pid_t>& pids);
+
 std::vector<pid_t> children_of(pid_t pid);
 
 /// A program that runs beside the bench; its output goes to `log`. Ended by SIGTERM at destruction, by

@@ -22,8 +22,9 @@ std::string line(const Row& row) {
   const std::string yardstick =
       row.yardstick ? fmt::format("{} ({})", number(*row.yardstick), row.against) : std::string();
   const auto times = ratio(row);
-  return fmt::format("{:<13} {:<42} {:>8} {:<4} {:>24}  {}", row.scenario, row.measure, number(row.ours),
-                     row.unit, yardstick, times ? fmt::format("{:.2f} x", *times) : row.target);
+  return fmt::format("{:<13} {:<42} {:>8} {:<4} {:>24}  {}{}{}", row.scenario, row.measure, number(row.ours),
+                     row.unit, yardstick, times ? fmt::format("{:.2f} x", *times) : "",
+                     times && !row.target.empty() ? ", aim: " : "", row.target);
 }
 
 gp::Json to_json(const Row& row) {
@@ -72,8 +73,8 @@ void Report::figure(const std::string& measure, double ours, const std::string& 
 }
 
 void Report::beside(const std::string& measure, double ours, const std::string& unit, double yardstick,
-                    const std::string& against) {
-  results_.add({scenario_, measure, ours, unit, yardstick, against, {}});
+                    const std::string& against, const std::string& target) {
+  results_.add({scenario_, measure, ours, unit, yardstick, against, target});
 }
 
 void Report::times(const std::string& measure, const Samples& times, const std::string& target_p50,

@@ -11,8 +11,8 @@
 
 namespace bench {
 
-/// One line of the table. Beside our figure stands a yardstick's, measured in the same run, or a target, or
-/// neither.
+/// One line of the table. Beside our figure stands a yardstick's, measured in the same run, and what we aim
+/// at: of the figure, or of its ratio to the yardstick.
 struct Row {
   std::string scenario;
   std::string measure;
@@ -49,7 +49,7 @@ class Report {
   void figure(const std::string& measure, double ours, const std::string& unit,
               const std::string& target = {});
   void beside(const std::string& measure, double ours, const std::string& unit, double yardstick,
-              const std::string& against);
+              const std::string& against, const std::string& target = {});
 
   /// p50 and p99 of `times`.
   void times(const std::string& measure, const Samples& times, const std::string& target_p50 = {},

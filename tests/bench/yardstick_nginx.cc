@@ -85,6 +85,11 @@ std::string YardstickNginx::site() const {
         fastcgi_keep_conn on;
         access_log off;
         fastcgi_pass unix:{1}/hello.sock;
+    }}
+    location = /hello/logged {{
+        include /etc/nginx/fastcgi_params;
+        fastcgi_keep_conn on;
+        fastcgi_pass unix:{1}/hello.sock;
     }}{2}
 }}
 )",

@@ -11,7 +11,8 @@ namespace bench {
 /// An nginx with the configuration of a stack's own - workers, connections, log - and another site: what the
 /// service is measured against.
 ///   /static/<file>           a file
-///   /hello                   a bare FastCGI program (see hello.cc), two processes
+///   /hello                   a bare FastCGI program (see hello.cc), two processes; not logged, as /health
+///   /hello/logged            the same, with a line in the access log, as all other answers have one
 ///   /publish, /subscribe     nchan: channel ?id=, where the module is installed
 class YardstickNginx {
  public:

@@ -45,6 +45,10 @@ int main(int argc, char** argv) {
   app.add_option("--listen", listen, "ADDRESS:PORT; port 0 takes a free one");
   app.add_option("--seed", options.seed, "Same seed, same projects");
   app.add_option("--tokens-per-second", options.tokens_per_second, "0: as fast as it goes");
+  app.add_option("--chunk-tokens", options.chunk_tokens, "Tokens in one chunk of a stream")
+      ->check(CLI::Range(1, 1000));
+  app.add_option("--rate-spread", options.rate_spread, "Calls differ in rate by up to this part of it")
+      ->check(CLI::Range(0.0, 0.9));
   app.add_option("--journal", options.journal_path, "File for one JSON line per call");
   app.add_option("--fault", faults, "A fault as JSON, such as '{\"fault\":\"rate_limit\",\"times\":2}'");
   CLI11_PARSE(app, argc, argv);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <ctime>
+#include <random>
 #include <stdexcept>
 #include <utility>
 
@@ -31,6 +32,7 @@ namespace {
 
 constexpr auto kUse = asio::as_tuple(asio::use_awaitable);
 constexpr milliseconds kTick{20};
+constexpr milliseconds kLongestWait{100};  ///< for the next chunk, before a change of the rate is seen
 constexpr milliseconds kLongestSilence{600'000};
 
 awaitable<void> wait(milliseconds time) {
@@ -128,6 +130,21 @@ awaitable<void> stay_silent(beast::tcp_stream& stream) {
 
 std::string now_text() { return gp::format_rfc3339(gp::wall_now()); }
 
+std::int64_t monotonic_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(gp::steady_now().time_since_epoch()).count();
+}
+
+/// How much faster than its rate a call is: the same for the same call number and seed.
+double pace_of(std::uint64_t seed, std::size_t call, double spread) {
+  std::mt19937_64 random(seed * 1'000'003 + call);
+  return 1 + spread * (static_cast<double>(random() % 2001) / 1000 - 1);
+}
+
+milliseconds time_for(double tokens, double rate) {
+  return std::clamp(milliseconds(static_cast<milliseconds::rep>(std::ceil(1000 * tokens / rate))), kTick,
+                    kLongestWait);
+}
+
 }  // namespace
 
 Server::Server(Options options) : options_(std::move(options)) {
@@ -218,6 +235,7 @@ std::size_t Server::begin_call(const Json& body) {
                       {"ended_at", nullptr},
                       {"outcome", nullptr},
                       {"sections_sent", 0},
+                      {"sections_sent_at_ns", Json::array()},
                       {"body", body}});
   return journal_.size() - 1;
 }
@@ -257,7 +275,8 @@ awaitable<bool> Server::complete(Tcp& stream, const Request& request) {
     end_call(call, "garbage_http");
     co_return false;
   }
-  const Reply reply = write_reply(body, fault, static_cast<int>(calls_), options_.seed);
+  const Reply reply =
+      write_reply(body, fault, static_cast<int>(calls_), {options_.seed, options_.chunk_tokens});
   co_return co_await send_reply(stream, request, body, reply, call);
 }
 
@@ -286,21 +305,33 @@ awaitable<bool> Server::send_reply(Tcp& stream, const Request& request, const Js
   co_return !last_fault && request.keep_alive();
 }
 
+/// At the moment before the bytes that complete them are written.
+void Server::note_sections(std::size_t call, int complete) {
+  if (call >= journal_.size()) return;  // the journal was cleared meanwhile
+  Json& entry = journal_[call];
+  for (int sent = entry.at("sections_sent"); sent < complete; ++sent)
+    entry["sections_sent_at_ns"].push_back(monotonic_ns());
+  entry["sections_sent"] = std::max(entry.at("sections_sent").get<int>(), complete);
+}
+
 /// Sends what the token rate allows, tick by tick. Returns how it ended.
 awaitable<std::string> Server::send_frames(Tcp& stream, const Json& body, const Reply& reply,
                                            std::size_t call) {
   const std::string text = gp::dump_json(body.at("messages")) + reply.model;
+  const double pace = pace_of(options_.seed, call, options_.rate_spread);
   double allowance = 1;
+  int complete = 0;
   for (const Frame& frame : reply.frames) {
     while (frame.tokens > allowance) {
-      const double rate = rate_for(text);
+      const double rate = rate_for(text) * pace;
       if (rate <= 0) {
         allowance = frame.tokens;
         break;
       }
-      co_await wait(kTick);
+      const gp::SteadyTime begun = gp::steady_now();
+      co_await wait(time_for(frame.tokens - allowance, rate));
       if (is_gone(stream)) co_return "client_gone";
-      allowance += rate * kTick.count() / 1000.0;
+      allowance += rate * std::chrono::duration<double>(gp::steady_now() - begun).count();
     }
     allowance = std::max(0.0, allowance - frame.tokens);
     if (frame.kind == Frame::Kind::kBreak) co_return "cut";
@@ -310,10 +341,9 @@ awaitable<std::string> Server::send_frames(Tcp& stream, const Json& body, const 
     }
     const std::string out =
         frame.kind == Frame::Kind::kComment ? ": " + frame.text + "\n\n" : "data: " + frame.text + "\n\n";
+    if (frame.sections > complete) note_sections(call, complete = frame.sections);
     const auto [fault, size] = co_await asio::async_write(stream, http::make_chunk(asio::buffer(out)), kUse);
     if (fault) co_return "client_gone";
-    if (call < journal_.size())
-      journal_[call]["sections_sent"] = std::max(journal_[call].value("sections_sent", 0), frame.sections);
   }
   co_return "sent";
 }

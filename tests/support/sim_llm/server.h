@@ -19,6 +19,8 @@ namespace sim {
 struct Options {
   std::uint64_t seed = 1;
   double tokens_per_second = 400;  ///< 0: as fast as it goes
+  int chunk_tokens = 1;            ///< tokens in one chunk of a stream
+  double rate_spread = 0;          ///< each call's rate is drawn from 1 - spread to 1 + spread times the rate
   std::string journal_path;        ///< one JSON line for each call that has ended; empty: none
   std::vector<Fault> faults;
 };
@@ -27,6 +29,8 @@ struct Options {
 ///   POST <anything>/chat/completions     GET <anything>/models
 ///   GET /control/health · GET, DELETE /control/journal · POST, DELETE /control/faults ·
 ///   PUT /control/rate {"tokens_per_second", "match"}
+/// The journal says of each call when each section's last byte was written (CLOCK_MONOTONIC, so that another
+/// process of this machine can compare it).
 /// One thread: the io_context's.
 class Server {
  public:
@@ -50,6 +54,7 @@ class Server {
 
   Response control(const Request& request);
   double rate_for(const std::string& text) const;
+  void note_sections(std::size_t call, int complete);
   std::size_t begin_call(const gp::Json& body);
   void end_call(std::size_t call, const std::string& outcome);
 

@@ -141,14 +141,14 @@ class Stream {
   std::vector<Frame> frames_;
 };
 
-/// The end of the next token: whole UTF-8 characters.
-std::size_t token_end(const std::string& text, std::size_t at) {
-  std::size_t end = std::min(text.size(), at + kBytesPerToken);
+/// The end of the next chunk: whole UTF-8 characters.
+std::size_t chunk_end(const std::string& text, std::size_t at, int tokens) {
+  std::size_t end = std::min(text.size(), at + kBytesPerToken * static_cast<std::size_t>(tokens));
   while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) ++end;
   return end;
 }
 
-void stream_text(Stream& stream, const Text& text, std::size_t until, const std::string& fault) {
+void stream_text(Stream& stream, const Text& text, std::size_t until, const std::string& fault, int tokens) {
   for (std::size_t at = 0; at < until;) {
     const auto emoji = text.text.find(kEmoji, at);
     if (fault == "split_emoji" && emoji == at) {
@@ -157,11 +157,11 @@ void stream_text(Stream& stream, const Text& text, std::size_t until, const std:
       at += kEmoji.size();
       continue;
     }
-    std::size_t end = std::min(token_end(text.text, at), until);
+    std::size_t end = std::min(chunk_end(text.text, at, tokens), until);
     if (fault == "split_emoji" && emoji != std::string::npos) end = std::min(end, emoji);
     const auto sections =
         std::ranges::count_if(text.section_ends, [&](std::size_t place) { return place <= end; });
-    stream.delta({{"content", text.text.substr(at, end - at)}}, nullptr, 1, static_cast<int>(sections));
+    stream.delta({{"content", text.text.substr(at, end - at)}}, nullptr, tokens, static_cast<int>(sections));
     if (fault == "keepalive_comments") stream.add(Frame::Kind::kComment, "PROCESSING");
     at = end;
   }
@@ -188,7 +188,7 @@ void end_stream(Stream& stream, const Reply& reply, const std::string& fault, bo
 
 }  // namespace
 
-Reply write_reply(const Json& body, const std::optional<Fault>& fault, int call_number, std::uint64_t seed) {
+Reply write_reply(const Json& body, const std::optional<Fault>& fault, int call_number, const Style& style) {
   const std::string kind = fault ? fault->fault : "";
   Reply reply;
   const auto model = body.value("model", std::string("model"));
@@ -196,8 +196,8 @@ Reply write_reply(const Json& body, const std::optional<Fault>& fault, int call_
 
   const Json schema = schema_in(body);
   const auto inputs = Inputs::from(user_message(body));
-  Json answer = inputs ? write_by_schema(schema, Author(*inputs, seed), seed)
-                       : (schema.is_null() ? Json{{"text", "Hello"}} : invent(schema, schema, seed));
+  Json answer = inputs ? write_by_schema(schema, Author(*inputs, style.seed), style.seed)
+                       : (schema.is_null() ? Json{{"text", "Hello"}} : invent(schema, schema, style.seed));
   spoil(answer, kind);
   Text text = rendered(answer);
   if (kind == "garbage") text = {"%%% no { JSON [ at all \\ %%%", {}};
@@ -219,7 +219,7 @@ Reply write_reply(const Json& body, const std::optional<Fault>& fault, int call_
     stream.delta({{"content", nullptr}, {"refusal", reply.refusal}}, nullptr, 8);
     reply.text.clear();
   } else {
-    stream_text(stream, text, until, kind);
+    stream_text(stream, text, until, kind, style.chunk_tokens);
   }
   const bool wants_usage =
       body.contains("stream_options") && body.at("stream_options").value("include_usage", false);

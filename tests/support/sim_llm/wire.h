@@ -35,10 +35,15 @@ struct Reply {
   std::vector<Frame> frames;  ///< the stream, `[DONE]` included
 };
 
+struct Style {
+  std::uint64_t seed = 1;
+  int chunk_tokens = 1;
+};
+
 /// What the simulated model answers to `body`, with `fault` in it where it is one of the stream, the end or
 /// the text.
 Reply write_reply(const gp::Json& body, const std::optional<Fault>& fault, int call_number,
-                  std::uint64_t seed);
+                  const Style& style);
 
 /// The answer to a call that did not ask for a stream.
 gp::Json whole_completion(const Reply& reply, int call_number);

@@ -1,0 +1,44 @@
+#include "tests/bench/pgbench.h"
+
+#include <algorithm>
+#include <fstream>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "tests/support/shell.h"
+
+namespace bench {
+namespace {
+
+constexpr const char* kFindPgbench =
+    "\"$(find /usr/lib/postgresql -path '*/bin/pgbench' | sort -V | tail -n 1)\"";
+
+/// One word of a shell's command.
+std::string quoted(const std::string& text) {
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
+}
+
+double rate_in(const std::string& output) {
+  const std::string word = "tps = ";
+  const auto at = output.find(word);
+  if (at == std::string::npos) throw std::runtime_error("pgbench says: " + output);
+  return std::stod(output.substr(at + word.size()));
+}
+
+}  // namespace
+
+double Pgbench::run(const gp::Secret& database_url, std::chrono::milliseconds time) const {
+  const support::TempFolder folder;
+  const std::string file = folder.path() + "/script.pgbench";
+  std::ofstream(file) << script;
+  std::string command =
+      fmt::format("{} -n -M prepared -c {} -j {} -T {} -f {}", kFindPgbench, clients,
+                  std::min<std::size_t>(clients, 2), std::max<std::int64_t>(time.count() / 1000, 1), file);
+  for (const auto& [name, value] : variables) command += fmt::format(" -D {}", quoted(name + "=" + value));
+  return rate_in(support::run_or_throw(command + " " + quoted(database_url.reveal())));
+}
+
+}  // namespace bench

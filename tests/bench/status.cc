@@ -1,0 +1,41 @@
+// Scenario status: a project's document, and that it has not changed, as often as there can be, beside a bare
+// FastCGI program that answers as many bytes and asks no database, and a static file.
+
+#include <fmt/format.h>
+
+#include "tests/bench/bench.h"
+#include "tests/bench/comparison.h"
+#include "tests/bench/yardstick_nginx.h"
+#include "tests/support/log_runs.h"
+#include "tests/support/stack.h"
+
+namespace bench {
+namespace {
+
+constexpr std::size_t kDocumentBytes = 8192;
+
+}  // namespace
+
+void run_status(const Options& options, Report& report) {
+  const support::Stack stack(stack_settings());
+  const YardstickNginx yardsticks(stack);
+  const support::LogRuns runs(gp::Secret(stack.database_url()), 1, kDocumentBytes);
+  const std::string target = "/status/" + runs.project(0);
+  const support::Reply reply = stack.get(target);
+  yardsticks.put_file("status", reply.body);
+
+  const Comparison compare(options, report);
+  const std::string as_many_bytes = fmt::format("/hello/logged?bytes={}", reply.body.size());
+  const Load hello = compare.measure(yardsticks.port(), get_request(as_many_bytes));
+  const Load document = compare.measure(stack.port(), get_request(target));
+  const Load file = compare.measure(yardsticks.port(), get_request("/static/status"));
+  compare.add("8 KiB", document, hello, "bare libfcgi", ">= 0.6");
+  compare.add("8 KiB", document, file, "static file");
+
+  const Load short_hello = compare.measure(yardsticks.port(), get_request("/hello/logged"));
+  const std::string known = fmt::format("If-None-Match: {}\r\n", reply.header("etag"));
+  const Load unchanged = compare.measure(stack.port(), get_request(target, known), 304);
+  compare.add("304", unchanged, short_hello, "bare libfcgi", ">= 0.8");
+}
+
+}  // namespace bench
