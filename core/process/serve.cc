@@ -3,15 +3,17 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
-#include <poll.h>
+#include <sys/epoll.h>
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/metrics.h"
 #include "core/base/report.h"
+#include "core/base/unique_fd.h"
 #include "core/fcgi/exchange.h"
 #include "core/http/cors.h"
 #include "core/http/problem.h"
@@ -67,6 +69,42 @@ void count_answer(int status) {
   metrics::count(kClasses.at(static_cast<std::size_t>(std::clamp(status / 100, 2, 5) - 2)));
 }
 
+/// Where one process of a pool waits for its next connection. A connection wakes one that waits, not all of
+/// them (EPOLLEXCLUSIVE): with poll(2) each request would start the whole pool, and all but one in vain.
+class Door {
+ public:
+  explicit Door(const Child& child) : child_(child), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+    if (!epoll_) throw Error(ErrorKind::kUnavailable, "no descriptor is left to wait with");
+    watch(child.listen_fd, EPOLLIN | EPOLLEXCLUSIVE);
+    watch(child.stop_fd, EPOLLIN);
+  }
+
+  enum class News { kConnection, kStop };
+  News wait() const {
+    std::array<epoll_event, 2> ready{};
+    while (true) {
+      const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), -1);
+      if (count <= 0) continue;  // EINTR
+      const auto told = std::span(ready).first(static_cast<std::size_t>(count));
+      const bool is_stopped = std::ranges::any_of(
+          told, [this](const epoll_event& event) { return event.data.fd == child_.stop_fd; });
+      return is_stopped ? News::kStop : News::kConnection;
+    }
+  }
+
+ private:
+  void watch(int fd, std::uint32_t events) const {
+    epoll_event event{};
+    event.events = events;
+    event.data.fd = fd;
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+      throw Error(ErrorKind::kBug, "a descriptor cannot be waited for");
+  }
+
+  const Child& child_;
+  UniqueFd epoll_;
+};
+
 }  // namespace
 
 ServeOptions serve_options(const Config& config, std::string methods) {
@@ -93,10 +131,9 @@ int serve(const Child& child, const ServeOptions& options, const Handle& handle)
       throw;
     }
   };
+  const Door door(child);
   for (std::int64_t served = 0; served < options.max_requests;) {
-    std::array<pollfd, 2> fds{{{child.listen_fd, POLLIN, 0}, {child.stop_fd, POLLIN, 0}}};
-    if (::poll(fds.data(), fds.size(), -1) < 0) continue;  // EINTR
-    if (fds[1].revents != 0) return 0;
+    if (door.wait() == Door::News::kStop) return 0;
     auto exchange =
         fcgi::Exchange::accept(child.listen_fd, static_cast<std::size_t>(options.body_limit_bytes));
     if (!exchange) continue;

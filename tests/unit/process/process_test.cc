@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -171,6 +172,21 @@ BOOST_AUTO_TEST_CASE(every_answer_is_counted_by_its_class_and_timed_where_the_ha
   BOOST_TEST(counted_by(request_of("GET"), away) == "5xx timed");
   BOOST_TEST(counted_by(request_of("OPTIONS"), answering(200)) == "2xx");
   BOOST_TEST(counted_by(request_of("DELETE"), answering(200)) == "4xx");
+}
+
+BOOST_AUTO_TEST_CASE(a_request_wakes_one_child_and_not_the_whole_pool) {
+  constexpr int kRequests = 100;
+  const Pool pool(8);
+  const auto waits = [&] {
+    return std::stoi(
+        support::run_or_throw(fmt::format("cat $(printf '/proc/%s/status ' $(cat "
+                                          "/proc/{0}/task/{0}/children)) | awk '/^voluntary/ {{n += $2}} END "
+                                          "{{print n}}'",
+                                          pool.master)));
+  };
+  const int before = waits();
+  for (int i = 0; i < kRequests; ++i) BOOST_TEST(pool.ask("/") > 0);
+  BOOST_TEST(waits() - before < 4 * kRequests);  // the one that serves waits for the bytes as well
 }
 
 BOOST_AUTO_TEST_CASE(a_child_that_dies_is_replaced_and_the_socket_stays) {
