@@ -12,6 +12,11 @@ namespace gp::runlog {
 
 /// Reads projects.spec_json, exactly as stored. One session, made at first use and again after it broke. Not
 /// thread-safe; make after fork.
+///
+/// Up to 4 MiB of documents are kept as long as the session lasts. PostgreSQL is asked each time whether the
+/// row is still the same version (xmin and ctid: every update makes new ones); only where it is not, it makes
+/// the text and its hash. Not behind a pooler, where the next statement may meet another server, and not
+/// where projects is no plain table.
 class ProjectDocuments {
  public:
   explicit ProjectDocuments(Secret database_url);

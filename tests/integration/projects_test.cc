@@ -125,6 +125,45 @@ BOOST_FIXTURE_TEST_CASE(a_known_tag_saves_the_text, Migrated) {
   BOOST_TEST(!documents.find(ProjectId("p"), ""));
 }
 
+BOOST_FIXTURE_TEST_CASE(a_reader_that_has_a_document_sees_every_change_of_it, Migrated) {
+  ProjectDocuments documents(url());
+  const ProjectId project("p");
+  BOOST_TEST(!documents.find(project, ""));
+  script(R"(INSERT INTO projects (id, spec_json) VALUES ('p', '{"n":1}'))");
+  const auto first = documents.find(project, "");
+  BOOST_TEST(documents.find(project, "")->text == first->text);
+  BOOST_TEST(documents.find(project, first->etag)->text.empty());
+  script(R"(UPDATE projects SET spec_json = '{"n":2}')");
+  const auto second = documents.find(project, first->etag);
+  BOOST_TEST(gp::parse_json(second->text).at("n") == 2);
+  BOOST_TEST(second->etag != first->etag);
+  script(R"(UPDATE projects SET spec_json = '{"n":1}')");
+  BOOST_TEST(documents.find(project, second->etag)->etag == first->etag);
+  script("DELETE FROM projects");
+  BOOST_TEST(!documents.find(project, first->etag));
+  script(R"(INSERT INTO projects (id, spec_json) VALUES ('p', '{"n":3}'))");
+  BOOST_TEST(gp::parse_json(documents.find(project, "")->text).at("n") == 3);
+}
+
+BOOST_FIXTURE_TEST_CASE(who_knew_the_tag_at_first_gets_the_text_later, Migrated) {
+  script(R"(INSERT INTO projects (id, spec_json) VALUES ('p', '{"n":1}'))");
+  const auto known = ProjectDocuments(url()).find(ProjectId("p"), "");
+  ProjectDocuments documents(url());
+  BOOST_TEST(documents.find(ProjectId("p"), known->etag)->text.empty());
+  BOOST_TEST(documents.find(ProjectId("p"), known->etag)->text.empty());
+  BOOST_TEST(documents.find(ProjectId("p"), "")->text == known->text);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_view_in_the_place_of_the_table_is_read_afresh_each_time, Migrated) {
+  script(R"(ALTER TABLE projects RENAME TO kept; CREATE VIEW projects AS SELECT * FROM kept;
+            INSERT INTO kept (id, spec_json) VALUES ('p', '{"n":1}'))");
+  ProjectDocuments documents(url());
+  const auto first = documents.find(ProjectId("p"), "");
+  BOOST_TEST(documents.find(ProjectId("p"), first->etag)->text.empty());
+  script(R"(UPDATE kept SET spec_json = '{"n":2}')");
+  BOOST_TEST(gp::parse_json(documents.find(ProjectId("p"), first->etag)->text).at("n") == 2);
+}
+
 BOOST_FIXTURE_TEST_CASE(what_the_calling_app_overwrites_is_whole_again_with_the_next_step, Migrated) {
   const Claim claim = claimed(*this, "p");
   EventWriter writer(url());
