@@ -203,14 +203,13 @@ Answer Generation::call(const llm::Assignment& assignment, CircuitBreaker::Turn 
   faults_.clear();
   const auto sections_before = writer_.document().completed_sections().size();
   const bool had_plan = writer_.document().has_plan();
-  const Json body = llm::make_call_body(tools_.config, tools_.provider.parameters_for(model_), assignment);
-  const std::string input_path = log_.write_prompt(call_number_, body.at("messages"));
+  std::string input_path;
 
   Answer answer;
   std::string text;
   const SteadyTime begun = steady_now();
   {
-    llm::ChatCall chat(tools_.config, body, [this] { return is_told_to_end() || is_over_time(); });
+    llm::ChatCall chat = begin_call(assignment, input_path);
     read_answer(chat, assignment, turn, answer, text);
   }
   if (orders_.is_lost()) {
@@ -227,6 +226,13 @@ Answer Generation::call(const llm::Assignment& assignment, CircuitBreaker::Turn 
                                       std::string(outcome_name(answer.result.status)),
                                       std::chrono::duration_cast<milliseconds>(steady_now() - begun)});
   return answer;
+}
+
+/// The body is not kept: as a tree of values it is larger than all else that a generation holds.
+llm::ChatCall Generation::begin_call(const llm::Assignment& assignment, std::string& input_path) {
+  const Json body = llm::make_call_body(tools_.config, tools_.provider.parameters_for(model_), assignment);
+  input_path = log_.write_prompt(call_number_, body.at("messages"));
+  return llm::ChatCall(tools_.config, body, [this] { return is_told_to_end() || is_over_time(); });
 }
 
 void Generation::read_answer(llm::ChatCall& call, const llm::Assignment& assignment,

@@ -65,6 +65,7 @@ class Generation {
   bool is_told_to_end() const { return orders_.should_stop() || orders_.is_cancelled(); }
   llm::Assignment next_assignment() const;
   Answer call(const llm::Assignment& assignment, CircuitBreaker::Turn turn);
+  llm::ChatCall begin_call(const llm::Assignment& assignment, std::string& input_path);
   void read_answer(llm::ChatCall& call, const llm::Assignment& assignment, CircuitBreaker::Turn& turn,
                    Answer& answer, std::string& text);
   void log_call(const Answer& answer, const std::string& input_path, const std::string& text);
