@@ -184,8 +184,11 @@ void Shipper::check_newest() {
 }
 
 void Shipper::note_newest(const project::Step& step) {
+  newest_.insert_or_assign(step.run_id, Newest{step, steady_now()});
+}
+
+void Shipper::forget_the_ended() {
   const SteadyTime now = steady_now();
-  newest_.insert_or_assign(step.run_id, Newest{step, now});
   std::erase_if(newest_, [&](const auto& entry) {
     return entry.second.step.end && now - entry.second.confirmed > kRememberEnded;
   });
@@ -211,6 +214,7 @@ void Shipper::settle(const Batch& batch, const std::vector<runlog::WriteOutcome>
     if (!step.end) continue;
     leases_.remove(step.run_id);
     on_end_();
+    forget_the_ended();
   }
   doorbell_.ring(std::vector<RunId>(rung.begin(), rung.end()));
   metrics::count(metrics::Counter::kStepsShipped, shipped);

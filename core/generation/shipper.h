@@ -69,6 +69,7 @@ class Shipper {
                std::vector<runlog::WriteOutcome>& outcomes);
   void check_newest();
   void note_newest(const project::Step& step);
+  void forget_the_ended();
   void settle(const Batch& batch, const std::vector<runlog::WriteOutcome>& outcomes);
   void pause(const std::stop_token& stop, std::chrono::nanoseconds time);
   bool follow_into_memory(const project::Step& step);

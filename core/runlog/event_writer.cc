@@ -211,7 +211,7 @@ struct EventWriter::Impl {
 };
 
 std::chrono::nanoseconds rest_after(std::chrono::nanoseconds took) noexcept {
-  return std::min<std::chrono::nanoseconds>(2 * took, std::chrono::milliseconds(5));
+  return std::min<std::chrono::nanoseconds>(took, std::chrono::milliseconds(2));
 }
 
 EventWriter::EventWriter(Secret database_url) : impl_(std::make_unique<Impl>(std::move(database_url))) {}

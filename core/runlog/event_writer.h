@@ -18,7 +18,7 @@ enum class WriteOutcome {
   kFenced,  ///< the run has another lease token by now, or the id is not the next one: the writer must stop
 };
 
-/// How long to rest after a batch that took so long: twice as long, 5 ms at most. A step that comes after
+/// How long to rest after a batch that took so long: as long again, 2 ms at most. A step that comes after
 /// quiet does not wait for it; while there are many they gather meanwhile and share the next batch.
 std::chrono::nanoseconds rest_after(std::chrono::nanoseconds took) noexcept;
 

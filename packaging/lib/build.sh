@@ -2,10 +2,11 @@
 # shellcheck disable=SC2154  # top is set by the caller
 # Building and testing by preset, in build/cmake/<preset>.
 
+# build_preset PRESET [TARGET]   everything, or what TARGET needs.
 build_preset() {
   say "building (preset $1)"
   (cd "$top" && cmake --preset "$1" >"$(build_log "$1")" 2>&1) || { cat "$(build_log "$1")" >&2; die "configuring failed"; }
-  (cd "$top" && cmake --build --preset "$1") || die "the build failed"
+  (cd "$top" && cmake --build --preset "$1" ${2:+--target "$2"}) || die "the build failed"
 }
 
 build_log() {
