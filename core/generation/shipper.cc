@@ -92,7 +92,7 @@ void Shipper::run(const std::stop_token& stop) {
       const auto took = steady_now() - begun;
       if (std::exchange(is_away, false)) report::report(report::DatabaseBack{"shipper"});
       backoff.reset();
-      pause(stop, runlog::rest_after(took));
+      pause(stop, runlog::rest_after(batch.steps.size(), took));
     } catch (const Error& error) {
       is_away = true;
       const auto wait = backoff.next();

@@ -210,7 +210,8 @@ struct EventWriter::Impl {
   pg::SessionHolder sessions;
 };
 
-std::chrono::nanoseconds rest_after(std::chrono::nanoseconds took) noexcept {
+std::chrono::nanoseconds rest_after(std::size_t steps, std::chrono::nanoseconds took) noexcept {
+  if (steps <= 1) return std::chrono::nanoseconds(0);
   return std::min<std::chrono::nanoseconds>(took, std::chrono::milliseconds(2));
 }
 

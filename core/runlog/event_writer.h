@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -18,9 +19,10 @@ enum class WriteOutcome {
   kFenced,  ///< the run has another lease token by now, or the id is not the next one: the writer must stop
 };
 
-/// How long to rest after a batch that took so long: as long again, 2 ms at most. A step that comes after
-/// quiet does not wait for it; while there are many they gather meanwhile and share the next batch.
-std::chrono::nanoseconds rest_after(std::chrono::nanoseconds took) noexcept;
+/// How long to rest after a batch of so many steps that took so long: as long again, 2 ms at most, so that
+/// steps gather while there are many, and share the next batch. After a step alone there is no rest: while
+/// there are few none of them waits.
+std::chrono::nanoseconds rest_after(std::size_t steps, std::chrono::nanoseconds took) noexcept;
 
 /// Commits steps: event, run row and project document together (P1), fenced by the lease token, ids without
 /// gap (P2). One session. Not thread-safe; make it after fork.

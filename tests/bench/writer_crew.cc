@@ -101,7 +101,7 @@ void WriterCrew::write_share(std::size_t writer) {
       committed_ += batch.steps.size();
       ++commits_;
       ends_[writer] = now;
-      std::this_thread::sleep_for(gp::runlog::rest_after(now - begun));  // as the shipper
+      std::this_thread::sleep_for(gp::runlog::rest_after(batch.steps.size(), now - begun));  // as the shipper
     }
   } catch (const std::exception& error) {
     std::cerr << "a writer ended: " << error.what() << '\n';

@@ -344,9 +344,10 @@ BOOST_AUTO_TEST_CASE(an_unknown_run_and_a_pruned_one_are_told_apart) {
   BOOST_TEST((read(run, 0).standing == RunTail::Standing::kPruned));
 }
 
-BOOST_AUTO_TEST_CASE(a_writer_rests_in_proportion_and_never_long) {
-  BOOST_TEST((gp::runlog::rest_after(milliseconds(1)) == milliseconds(1)));
-  BOOST_TEST((gp::runlog::rest_after(seconds(10)) == milliseconds(2)));
+BOOST_AUTO_TEST_CASE(a_writer_rests_in_proportion_and_never_long_and_not_after_a_step_alone) {
+  BOOST_TEST((gp::runlog::rest_after(1, milliseconds(1)) == milliseconds(0)));
+  BOOST_TEST((gp::runlog::rest_after(2, milliseconds(1)) == milliseconds(1)));
+  BOOST_TEST((gp::runlog::rest_after(64, seconds(10)) == milliseconds(2)));
 }
 
 BOOST_AUTO_TEST_CASE(a_reader_sees_every_event_in_order_while_several_writers_commit) {
