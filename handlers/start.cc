@@ -179,7 +179,9 @@ int run_child(const gp::Config& config, const gp::process::Child& child) {
   App app{gp::project::Blocklist::load(config.blocklist_file),
           gp::runlog::RunIntake(config.database_url, config.queue_max_runs),
           gp::runlog::RunCanceller(config.database_url, config.csv_base_url, config.lost_after_s)};
-  return gp::process::serve(child, gp::process::serve_options(config, "POST, OPTIONS"),
+  gp::process::ServeOptions options = gp::process::serve_options(config, "POST, OPTIONS");
+  options.when_idle = [&] { app.intake.ring(); };
+  return gp::process::serve(child, options,
                             [&](const gp::http::Request& request) { return handle(app, request); });
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <optional>
 #include <span>
 #include <utility>
@@ -79,6 +80,11 @@ class Door {
     watch(child.stop_fd, EPOLLIN);
   }
 
+  bool is_quiet() const {
+    epoll_event ready{};
+    return ::epoll_wait(epoll_.get(), &ready, 1, 0) == 0;
+  }
+
   enum class News { kConnection, kStop };
   News wait() const {
     std::array<epoll_event, 2> ready{};
@@ -103,6 +109,26 @@ class Door {
 
   const Child& child_;
   UniqueFd epoll_;
+};
+
+constexpr std::chrono::milliseconds kLongestWaitForIdle{2};
+
+/// Calls ServeOptions::when_idle in time.
+class IdleWork {
+ public:
+  IdleWork(const ServeOptions& options, const Door& door) : options_(options), door_(door) {}
+
+  void after_answer() {
+    if (!options_.when_idle) return;
+    if (!door_.is_quiet() && steady_now() - last_ < kLongestWaitForIdle) return;
+    options_.when_idle();
+    last_ = steady_now();
+  }
+
+ private:
+  const ServeOptions& options_;
+  const Door& door_;
+  SteadyTime last_{};
 };
 
 }  // namespace
@@ -132,13 +158,16 @@ int serve(const Child& child, const ServeOptions& options, const Handle& handle)
     }
   };
   const Door door(child);
+  IdleWork idle_work(options, door);
   for (std::int64_t served = 0; served < options.max_requests;) {
     if (door.wait() == Door::News::kStop) return 0;
     auto exchange =
         fcgi::Exchange::accept(child.listen_fd, static_cast<std::size_t>(options.body_limit_bytes));
     if (!exchange) continue;
     exchange->write(respond(exchange->request(), options, watched));
+    exchange.reset();  // its caller need not wait for what follows
     if (unfit) throw Error(*unfit);
+    idle_work.after_answer();
     ++served;
   }
   return 0;

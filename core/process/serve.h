@@ -16,6 +16,9 @@ struct ServeOptions {
   std::string allowed_origins;  ///< CORS_ALLOWED_ORIGINS
   std::int64_t body_limit_bytes = 0;
   std::int64_t max_requests = 0;  ///< then the child returns and is replaced
+  /// What an answer need not wait for: called after one is sent, where no other connection waits, else after
+  /// a later one, 2 ms after the last call at most. Must not throw. Null: nothing.
+  std::function<void()> when_idle = {};
 };
 
 using Handle = std::function<http::Response(const http::Request&)>;

@@ -57,7 +57,8 @@ struct RunIntake::Impl {
                        {former.str(), make_uuid(), stored, request.owner_email.reveal()});
   }
 
-  void ring_queue() noexcept {
+  void ring() noexcept {
+    if (!std::exchange(is_ring_due, false)) return;
     try {
       sessions.get().run(sql::kRing, {kQueueChannel, ""});
     } catch (const Error&) {
@@ -67,11 +68,14 @@ struct RunIntake::Impl {
 
   pg::SessionHolder sessions;
   std::int64_t queue_max;
+  bool is_ring_due = false;
 };
 
 RunIntake::RunIntake(Secret database_url, std::int64_t queue_max)
     : impl_(std::make_unique<Impl>(std::move(database_url), queue_max)) {}
-RunIntake::~RunIntake() = default;
+RunIntake::~RunIntake() { impl_->ring(); }
+
+void RunIntake::ring() noexcept { impl_->ring(); }
 
 StartOutcome RunIntake::start(const project::StartRequest& request) {
   const std::string stored = dump_json(project::to_json(request));
@@ -79,7 +83,7 @@ StartOutcome RunIntake::start(const project::StartRequest& request) {
   for (int round = 0; round < kMaxRounds; ++round) {
     try {
       if (auto outcome = impl_->try_once(request, stored)) {
-        if (outcome->kind == Kind::kStarted || outcome->kind == Kind::kRestarted) impl_->ring_queue();
+        if (outcome->kind == Kind::kStarted || outcome->kind == Kind::kRestarted) impl_->is_ring_due = true;
         return *outcome;
       }
     } catch (const Error& error) {

@@ -30,11 +30,15 @@ class RunIntake {
   /// A run is recorded only while fewer than `queue_max` wait (0: however many). Callers that ask at the same
   /// moment may each find the last place: the queue grows beyond it by their number at most.
   explicit RunIntake(Secret database_url, std::int64_t queue_max = 0);
-  ~RunIntake();
+  ~RunIntake();  ///< rings, where that is due
 
-  /// Records the run and rings the queue's doorbell. Throws Error(kUnavailable) where PostgreSQL is away.
-  /// Where the answer of the COMMIT was lost the statement is simply repeated: it is idempotent by the pair.
+  /// Records the run; ring() is due then. Throws Error(kUnavailable) where PostgreSQL is away. Where the
+  /// answer of the COMMIT was lost the statement is simply repeated: it is idempotent by the pair.
   StartOutcome start(const project::StartRequest& request);
+
+  /// Rings the queue's doorbell where a run was recorded since the last time: one ring for several. A ring
+  /// that is lost costs the run a worker's slow timer.
+  void ring() noexcept;
 
  private:
   struct Impl;

@@ -1,3 +1,4 @@
+#include <chrono>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -6,6 +7,8 @@
 #include <boost/test/unit_test.hpp>
 
 #include "core/base/error.h"
+#include "core/pg/session.h"
+#include "core/runlog/channels.h"
 #include "core/runlog/run_intake.h"
 #include "tests/integration/database.h"
 
@@ -29,6 +32,30 @@ BOOST_AUTO_TEST_CASE(the_same_pair_has_one_run_for_ever) {
   BOOST_TEST(intake.start(other).request_differs);
   BOOST_TEST(intake.start(request("p", "chat 2")).run_id.str() != first.run_id.str());
   BOOST_TEST(value("SELECT count(*) FROM generation_runs") == "2");
+}
+
+BOOST_AUTO_TEST_CASE(several_runs_are_one_ring_and_what_is_known_is_none) {
+  gp::pg::Session ear(url(), "ear");
+  ear.listen(gp::runlog::kQueueChannel);
+  const auto rings = [&] {
+    std::size_t count = 0;
+    while (const auto heard = ear.wait(std::chrono::milliseconds(300), -1).size()) count += heard;
+    return count;
+  };
+  {
+    RunIntake intake(url());
+    intake.start(request("p"));
+    intake.start(request("q"));
+    BOOST_TEST(rings() == 0u);
+    intake.ring();
+    BOOST_TEST(rings() == 1u);
+    intake.ring();
+    intake.start(request("q"));
+    intake.ring();
+    BOOST_TEST(rings() == 0u);
+    intake.start(request("r"));
+  }
+  BOOST_TEST(rings() == 1u);  // before it ends
 }
 
 BOOST_AUTO_TEST_CASE(a_hundred_threads_make_one_run) {

@@ -2,12 +2,14 @@
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <functional>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,17 +76,19 @@ struct Pool {
   std::string socket = folder.path() + "/p.sock";
   pid_t master = 0;
 
-  explicit Pool(int processes, std::int64_t max_requests = 1000) {
+  explicit Pool(int processes, std::int64_t max_requests = 1000,
+                const std::function<void()>& when_idle = {}) {
     master = ::fork();
     if (master == 0) {
       int code = 1;
       try {
         gp::process::PoolOptions options{"test", socket, processes, std::chrono::seconds(5)};
         code = gp::process::run_pool(options, [&](const Child& child) {
-          return gp::process::serve(child, {"GET", "*", 100, max_requests}, [](const Request& request) {
-            if (request.path == "/die") ::_exit(9);
-            return gp::http::json_response(200, std::to_string(::getpid()));
-          });
+          return gp::process::serve(child, {"GET", "*", 100, max_requests, when_idle},
+                                    [](const Request& request) {
+                                      if (request.path == "/die") ::_exit(9);
+                                      return gp::http::json_response(200, std::to_string(::getpid()));
+                                    });
         });
       } catch (...) {
       }
@@ -187,6 +191,26 @@ BOOST_AUTO_TEST_CASE(a_request_wakes_one_child_and_not_the_whole_pool) {
   const int before = waits();
   for (int i = 0; i < kRequests; ++i) BOOST_TEST(pool.ask("/") > 0);
   BOOST_TEST(waits() - before < 4 * kRequests);  // the one that serves waits for the bytes as well
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_does_not_wait_for_what_is_done_when_idle) {
+  std::array<int, 2> begun{};
+  std::array<int, 2> may_end{};
+  BOOST_REQUIRE(::pipe(begun.data()) == 0);
+  BOOST_REQUIRE(::pipe(may_end.data()) == 0);
+  const Pool pool(1, 1000, [&] {
+    char byte = 0;
+    if (::write(begun[1], &byte, 1) != 1 || ::read(may_end[0], &byte, 1) != 1) ::_exit(1);
+  });
+  for (int i = 0; i < 3; ++i) {
+    pollfd entry{begun[0], POLLIN, 0};
+    char byte = 0;
+    BOOST_REQUIRE(::poll(&entry, 1, 20000) > 0);  // the request before was answered, and now is idle time
+    BOOST_REQUIRE(::read(begun[0], &byte, 1) == 1);
+    BOOST_REQUIRE(::write(may_end[1], &byte, 1) == 1);
+    BOOST_TEST(pool.ask("/") > 0);
+  }
+  BOOST_TEST(::write(may_end[1], "", 1) == 1);  // so that the child can end
 }
 
 BOOST_AUTO_TEST_CASE(a_child_that_dies_is_replaced_and_the_socket_stays) {
