@@ -64,6 +64,15 @@ bool comes_true(const std::string& expression) {
   return true;
 }
 
+/// Waits until the LLM was called so often: the journal has a call when it begins.
+bool calls_become(const std::string& match, std::size_t count) {
+  const auto deadline = gp::steady_now() + seconds(60);
+  while (stack().calls(match).size() != count) {
+    if (gp::steady_now() > deadline) return false;
+  }
+  return true;
+}
+
 void kill_workers() { support::run(fmt::format("pkill -KILL -P {}", stack().pid_of("worker"))); }
 
 /// The most calls of the journal that were open at the same time.
@@ -135,6 +144,7 @@ BOOST_AUTO_TEST_CASE(a_run_that_kills_its_workers_is_given_up_and_the_others_go_
     BOOST_TEST(comes_true(fmt::format(
         "state = 'running' AND takes = {} AND next_event_id > {} FROM generation_runs WHERE run_id = '{}'",
         take, take, run_id)));
+    BOOST_TEST(calls_become("poison", static_cast<std::size_t>(take)));
     kill_workers();
   }
   const auto events = stack().follow(run_id);
