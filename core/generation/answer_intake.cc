@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "core/generation/csv_rows.h"
 #include "core/llm/shape.h"
 #include "core/project/checks.h"
 #include "core/project/redaction.h"
@@ -21,14 +22,6 @@ Json place_in_plan(const Json& plan, const std::string& section_id) {
     return {{"section_id", section_id}, {"name", sections[i].at("name")}, {"index", i + 1}};
   }
   throw Error(ErrorKind::kBug, fmt::format("section {} is not in the plan", section_id));
-}
-
-CsvRow stage_row(std::string stage, std::string summary, int redacted) {
-  CsvRow row;
-  row.stage = std::move(stage);
-  row.decision_summary = std::move(summary);
-  if (redacted > 0) row.warning = fmt::format("personal data removed from {} texts", redacted);
-  return row;
 }
 
 }  // namespace
@@ -95,11 +88,7 @@ bool AnswerIntake::holds(Json& value, std::vector<Fault> found, const std::strin
     found.push_back({path, fmt::format("holds a word of the blocked category '{}'", category)});
     has_blocked_ = true;
   }
-  const std::string stage = path == "plan" ? "plan" : "section";
-  const std::string verdict = found.empty() ? "accepted"
-                                            : fmt::format("refused: {} faults, first: {} {}", found.size(),
-                                                          found.front().field, found.front().problem);
-  log_.append(stage_row(stage, fmt::format("{} {}", path, verdict), redacted), wall_now());
+  log_.append(part_row(path, found, redacted), wall_now());
   const bool is_clean = found.empty();
   std::move(found.begin(), found.end(), std::back_inserter(faults_));
   return is_clean;

@@ -1,7 +1,6 @@
 #include "core/generation/generation.h"
 
 #include <algorithm>
-#include <random>
 #include <thread>
 #include <utility>
 
@@ -11,6 +10,7 @@
 #include "core/base/metrics.h"
 #include "core/base/report.h"
 #include "core/generation/answer_intake.h"
+#include "core/generation/csv_rows.h"
 #include "core/llm/answer_reader.h"
 #include "core/llm/prompt.h"
 #include "core/project/checks.h"
@@ -30,32 +30,6 @@ const Failure kProviderIsDown{
     "llm_unavailable", "the LLM provider has not answered for a while; it is tried with one call at a time",
     "llm_call", true};
 
-std::string_view outcome_name(CallStatus status) {
-  switch (status) {
-    case CallStatus::kComplete:
-      return "complete";
-    case CallStatus::kUnavailable:
-      return "unavailable";
-    case CallStatus::kQuota:
-      return "quota";
-    case CallStatus::kRejected:
-      return "rejected";
-    case CallStatus::kModelNotFound:
-      return "model_not_found";
-    case CallStatus::kUnsupportedParameter:
-      return "unsupported_parameter";
-    case CallStatus::kRefused:
-      return "refused";
-    case CallStatus::kTruncated:
-      return "truncated";
-    case CallStatus::kTimeout:
-      return "timeout";
-    case CallStatus::kCancelled:
-      return "cancelled";
-  }
-  return "unavailable";
-}
-
 /// What a call without text says of the provider: an answer that refuses is one.
 void tell_outcome(CircuitBreaker::Turn& turn, CallStatus status) {
   if (status == CallStatus::kUnavailable || status == CallStatus::kTimeout) {
@@ -74,18 +48,6 @@ Json answer_json(const std::string& text) {
   }
 }
 
-std::optional<std::int64_t> known(std::int64_t tokens) {
-  return tokens < 0 ? std::nullopt : std::optional(tokens);
-}
-
-void add_tokens(std::int64_t& sum, std::int64_t more) { sum = (sum < 0 || more < 0) ? -1 : sum + more; }
-
-milliseconds with_jitter(milliseconds time) {
-  thread_local std::minstd_rand random{std::random_device{}()};
-  return milliseconds(
-      std::uniform_int_distribution<milliseconds::rep>(time.count() * 3 / 4, time.count())(random));
-}
-
 }  // namespace
 
 Generation::Generation(const Tools& tools, runlog::Claim claim, Orders orders)
@@ -95,7 +57,7 @@ Generation::Generation(const Tools& tools, runlog::Claim claim, Orders orders)
       log_(tools.config.csv_log_dir, claim_.lease.run_id),
       writer_(claim_, project::csv_url(tools.config.csv_base_url, claim_.lease.run_id), tools.submit),
       model_(tools.config.model_primary),
-      next_wait_(kFirstRetryWait) {}
+      backoff_(kFirstRetryWait, kLongestRetryWait) {}
 
 void Generation::run() noexcept {
   std::optional<Failure> failure;
@@ -126,11 +88,7 @@ void Generation::begin() {
   const auto resumed = writer_.document().completed_sections();
   writer_.write(EventType::kRunStarted,
                 {{"attempt", claim_.attempt}, {"model", model_}, {"resumed_sections", resumed}});
-  CsvRow row;
-  row.stage = "run_started";
-  row.model = model_;
-  row.decision_summary = fmt::format("attempt {}, {} sections kept", claim_.attempt, resumed.size());
-  log_.append(row, wall_now());
+  log_.append(run_started_row(claim_.attempt, model_, resumed.size()), wall_now());
 }
 
 /// An earlier owner of this attempt that died, or gave the run back, has not said what its last call used:
@@ -140,19 +98,9 @@ void Generation::note_interrupted_calls() {
   call_number_ = log_.first_free_call() - 1;
   const bool had_answer = !claim_.events.empty() && !is_terminal(claim_.events.back().type) &&
                           claim_.events.back().type != EventType::kRunStarted;
-  if (had_answer) {
-    usage_ = {-1, 0, -1};
-    cost_usd_ = std::nullopt;
-  }
-  for (const std::string& input_path : log_.prompts_without_row(call_number_)) {
-    CsvRow row;
-    row.stage = "llm_call";
-    row.model = model_;
-    row.decision_summary = "interrupted: its worker ended before the call did";
-    row.input_path = input_path;
-    row.warning = "usage_missing";
-    log_.append(row, wall_now());
-  }
+  if (had_answer) spending_.add_unknown();
+  for (const std::string& input_path : log_.prompts_without_row(call_number_))
+    log_.append(interrupted_call_row(model_, input_path), wall_now());
 }
 
 std::optional<Failure> Generation::attempt() {
@@ -204,26 +152,18 @@ Answer Generation::call(const llm::Assignment& assignment, CircuitBreaker::Turn 
   const auto sections_before = writer_.document().completed_sections().size();
   const bool had_plan = writer_.document().has_plan();
   std::string input_path;
-
-  Answer answer;
-  std::string text;
   const SteadyTime begun = steady_now();
-  {
-    llm::ChatCall chat = begin_call(assignment, input_path);
-    read_answer(chat, assignment, turn, answer, text);
-  }
+  Answer answer = read_answer(begin_call(assignment, input_path), assignment, turn);
   if (orders_.is_lost()) {
     was_stopped_ = true;
     return answer;
   }
   answer.made_progress = writer_.document().completed_sections().size() > sections_before ||
                          writer_.document().has_plan() != had_plan;
-  if (!text.empty() || answer.result.usage.prompt_tokens >= 0)
-    add_usage(answer.result);  // else nothing was billed
-  log_call(answer, input_path, text);
+  account_for(answer, input_path);
   metrics::count(metrics::Counter::kLlmCalls);
   report::report(report::LlmCallEnded{claim_.lease.run_id.str(), call_number_,
-                                      std::string(outcome_name(answer.result.status)),
+                                      std::string(name_of(answer.result.status)),
                                       std::chrono::duration_cast<milliseconds>(steady_now() - begun)});
   return answer;
 }
@@ -235,14 +175,15 @@ llm::ChatCall Generation::begin_call(const llm::Assignment& assignment, std::str
   return llm::ChatCall(tools_.config, body, [this] { return is_told_to_end() || is_over_time(); });
 }
 
-void Generation::read_answer(llm::ChatCall& call, const llm::Assignment& assignment,
-                             CircuitBreaker::Turn& turn, Answer& answer, std::string& text) {
+Answer Generation::read_answer(llm::ChatCall call, const llm::Assignment& assignment,
+                               CircuitBreaker::Turn& turn) {
+  Answer answer;
   llm::AnswerReader reader;
   AnswerIntake intake(assignment, tools_.blocklist, writer_, log_);
   while (const auto piece_of_text = call.next_text()) {
-    if (orders_.is_lost()) return;
+    if (orders_.is_lost()) return answer;
     turn.succeed();
-    text += *piece_of_text;
+    answer.text += *piece_of_text;
     if (!answer.parse_problem.empty()) continue;  // read on for the usage and the log
     try {
       reader.push(*piece_of_text);
@@ -250,7 +191,7 @@ void Generation::read_answer(llm::ChatCall& call, const llm::Assignment& assignm
       answer.parse_problem = error.what();
     }
     while (const auto piece = reader.next()) {  // also those before the fault
-      if (orders_.is_lost()) return;
+      if (orders_.is_lost()) return answer;
       intake.take(*piece);
     }
   }
@@ -262,26 +203,19 @@ void Generation::read_answer(llm::ChatCall& call, const llm::Assignment& assignm
     answer.parse_problem =
         reader.has_begun() ? "the answer's JSON is not closed" : "the answer holds no JSON object";
   }
+  return answer;
 }
 
-void Generation::log_call(const Answer& answer, const std::string& input_path, const std::string& text) {
-  CsvRow row;
-  row.stage = "llm_call";
-  row.model = answer.result.model.empty() ? model_ : answer.result.model;
-  row.temperature = tools_.config.llm_temperature.empty() ? "default" : tools_.config.llm_temperature;
-  row.prompt_tokens = known(answer.result.usage.prompt_tokens);
-  row.completion_tokens = known(answer.result.usage.completion_tokens);
-  row.cost_usd = tools_.prices.cost_usd(row.model, answer.result.usage);
-  row.decision_summary = std::string(outcome_name(answer.result.status));
-  if (!answer.result.detail.empty()) row.decision_summary += ": " + answer.result.detail;
-  if (!answer.parse_problem.empty()) row.decision_summary += "; " + answer.parse_problem;
+/// What the call has cost, and its row.
+void Generation::account_for(const Answer& answer, const std::string& input_path) {
+  const llm::CallResult& result = answer.result;
+  const std::string& model = result.model.empty() ? model_ : result.model;
+  const auto cost_usd = tools_.prices.cost_usd(model, result.usage);
+  const bool was_billed = !answer.text.empty() || result.usage.prompt_tokens >= 0;
+  if (was_billed) spending_.add(result.usage, cost_usd);
+  CsvRow row = llm_call_row(answer, model, tools_.config.llm_temperature, cost_usd);
   row.input_path = input_path;
-  if (!text.empty()) row.output_path = log_.write_output(call_number_, answer_json(text));
-  if (!row.prompt_tokens) {
-    row.warning = "usage_missing";
-  } else if (!row.cost_usd) {
-    row.warning = "price_unknown";
-  }
+  if (!answer.text.empty()) row.output_path = log_.write_output(call_number_, answer_json(answer.text));
   log_.append(row, wall_now());
 }
 
@@ -311,8 +245,7 @@ std::optional<Failure> Generation::follow(Verdict verdict, const llm::CallResult
 }
 
 std::optional<Failure> Generation::wait_for_retry(const llm::CallResult& result, const Failure& failure) {
-  const milliseconds wait = result.retry_after.value_or(with_jitter(next_wait_));
-  next_wait_ = std::min(next_wait_ * 2, kLongestRetryWait);
+  const milliseconds wait = result.retry_after.value_or(backoff_.next());
   if (steady_now() + wait >= started_ + tools_.config.run_timeout_s) return failure;
   pause(wait);
   return std::nullopt;
@@ -331,16 +264,9 @@ Standing Generation::standing() const {
 
 std::optional<Failure> Generation::finish() {
   const Json validator = project::validate(writer_.document().json(), claim_.request, tools_.blocklist);
-  const bool is_ok = validator.at("ok").get<bool>();
-  CsvRow row;
-  row.stage = "validate";
-  row.decision_summary = is_ok ? "ok" : "not ok";
-  for (const Json& check : validator.at("checks")) {
-    if (!check.at("ok").get<bool>())
-      row.warning += (row.warning.empty() ? "" : " ") + check.at("id").get<std::string>();
-  }
+  const CsvRow row = validate_row(validator);
   log_.append(row, wall_now());
-  if (!is_ok)
+  if (!validator.at("ok").get<bool>())
     return Failure{"constraint", "the finished project does not hold: " + row.warning, "validate", true};
 
   const project::RunEnd end = run_end();
@@ -356,15 +282,7 @@ std::optional<Failure> Generation::finish() {
                  {"cost_est", end.cost_usd ? Json(*end.cost_usd) : Json(nullptr)},
                  {"validator", validator}},
                 end);
-  row = CsvRow{};
-  row.stage = "run_completed";
-  row.model = model_;
-  row.prompt_tokens = known(end.usage.prompt_tokens);
-  row.completion_tokens = known(end.usage.completion_tokens);
-  row.cost_usd = end.cost_usd;
-  row.decision_summary =
-      fmt::format("{} sections in {} ms, {} LLM calls", sections, took.count(), call_number_);
-  log_.append(row, wall_now());
+  log_.append(run_completed_row(end, model_, sections, took, call_number_), wall_now());
   metrics::count(metrics::Counter::kRunsComplete);
   report::report(report::RunEnded{claim_.lease.run_id.str(), "complete", took});
   return std::nullopt;
@@ -375,11 +293,7 @@ void Generation::fail(const Failure& failure) {
   end.complete = false;
   end.error_code = failure.code;
   end.error_message = project::redact(failure.message);
-  CsvRow row;
-  row.stage = "error";
-  row.model = model_;
-  row.decision_summary = fmt::format("{} at {}: {}", failure.code, failure.stage, end.error_message);
-  log_.append(row, wall_now());
+  log_.append(error_row(failure, model_), wall_now());
   metrics::count(failure.code == "cancelled" ? metrics::Counter::kRunsCancelled
                                              : metrics::Counter::kRunsFailed);
   report::report(report::RunEnded{claim_.lease.run_id.str(), failure.code,
@@ -395,18 +309,10 @@ void Generation::fail(const Failure& failure) {
 project::RunEnd Generation::run_end() const {
   project::RunEnd end;
   end.complete = true;
-  end.usage = usage_;
-  end.cost_usd = cost_usd_;
+  end.usage = spending_.usage();
+  end.cost_usd = spending_.cost_usd();
   end.llm_calls = calls_;
   return end;
-}
-
-void Generation::add_usage(const llm::CallResult& result) {
-  add_tokens(usage_.prompt_tokens, result.usage.prompt_tokens);
-  add_tokens(usage_.completion_tokens, result.usage.completion_tokens);
-  usage_.cached_tokens += result.usage.cached_tokens;
-  const auto cost = tools_.prices.cost_usd(result.model.empty() ? model_ : result.model, result.usage);
-  cost_usd_ = (cost && cost_usd_) ? std::optional(*cost + *cost_usd_) : std::nullopt;
 }
 
 bool Generation::is_over_time() const { return steady_now() >= started_ + tools_.config.run_timeout_s; }

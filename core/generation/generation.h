@@ -5,11 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "core/base/backoff.h"
 #include "core/base/clock.h"
 #include "core/base/config.h"
 #include "core/generation/circuit_breaker.h"
 #include "core/generation/csv_log.h"
 #include "core/generation/provider_memory.h"
+#include "core/generation/spending.h"
 #include "core/generation/step_writer.h"
 #include "core/generation/verdict.h"
 #include "core/llm/assignment.h"
@@ -66,16 +68,14 @@ class Generation {
   llm::Assignment next_assignment() const;
   Answer call(const llm::Assignment& assignment, CircuitBreaker::Turn turn);
   llm::ChatCall begin_call(const llm::Assignment& assignment, std::string& input_path);
-  void read_answer(llm::ChatCall& call, const llm::Assignment& assignment, CircuitBreaker::Turn& turn,
-                   Answer& answer, std::string& text);
-  void log_call(const Answer& answer, const std::string& input_path, const std::string& text);
+  Answer read_answer(llm::ChatCall call, const llm::Assignment& assignment, CircuitBreaker::Turn& turn);
+  void account_for(const Answer& answer, const std::string& input_path);
   Standing standing() const;
   std::optional<Failure> follow(Verdict verdict, const llm::CallResult& result);
   std::optional<Failure> wait_for_retry(const llm::CallResult& result, const Failure& failure);
   std::optional<Failure> finish();
   void fail(const Failure& failure);
   project::RunEnd run_end() const;
-  void add_usage(const llm::CallResult& result);
   bool is_over_time() const;
   void pause(std::chrono::milliseconds time) const;
 
@@ -90,9 +90,8 @@ class Generation {
   int call_number_ = 0;  ///< of the whole run, for the log's file names
   bool is_repair_used_ = false;
   std::vector<Fault> faults_;  ///< for the next call to repair
-  std::chrono::milliseconds next_wait_;
-  project::Usage usage_{0, 0, 0};
-  std::optional<double> cost_usd_ = 0.0;  ///< nothing once one call's cost is unknown
+  Backoff backoff_;            ///< between calls
+  Spending spending_;
   bool was_stopped_ = false;
 };
 

@@ -21,6 +21,7 @@ struct Failure {
 /// One call and what became of its answer.
 struct Answer {
   llm::CallResult result;
+  std::string text;            ///< as it arrived
   std::vector<Fault> faults;   ///< of the parts that did not hold
   bool has_blocked = false;    ///< one of them is a blocked word
   std::string parse_problem;   ///< empty where the text was sound JSON as far as it went

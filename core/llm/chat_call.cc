@@ -41,6 +41,32 @@ CallResult ended(CallStatus status, std::string detail) {
 
 }  // namespace
 
+std::string_view name_of(CallStatus status) {
+  switch (status) {
+    case CallStatus::kComplete:
+      return "complete";
+    case CallStatus::kUnavailable:
+      return "unavailable";
+    case CallStatus::kQuota:
+      return "quota";
+    case CallStatus::kRejected:
+      return "rejected";
+    case CallStatus::kModelNotFound:
+      return "model_not_found";
+    case CallStatus::kUnsupportedParameter:
+      return "unsupported_parameter";
+    case CallStatus::kRefused:
+      return "refused";
+    case CallStatus::kTruncated:
+      return "truncated";
+    case CallStatus::kTimeout:
+      return "timeout";
+    case CallStatus::kCancelled:
+      return "cancelled";
+  }
+  throw Error(ErrorKind::kBug, "a call's status has no name");
+}
+
 struct ChatCall::Impl {
   const Config& config;
   std::function<bool()> should_stop;

@@ -30,6 +30,9 @@ enum class CallStatus {
   kCancelled,             ///< the stop function said so
 };
 
+/// As logs name it: "complete", "model_not_found" ...
+std::string_view name_of(CallStatus status);
+
 struct CallResult {
   CallStatus status = CallStatus::kUnavailable;
   std::string
