@@ -214,8 +214,8 @@ void Shipper::settle(const Batch& batch, const std::vector<runlog::WriteOutcome>
     if (!step.end) continue;
     leases_.remove(step.run_id);
     on_end_();
-    forget_the_ended();
   }
+  forget_the_ended();
   doorbell_.ring(std::vector<RunId>(rung.begin(), rung.end()));
   metrics::count(metrics::Counter::kStepsShipped, shipped);
   if (!fenced.empty()) outbox_.discard(fenced);
@@ -227,7 +227,6 @@ void Shipper::settle(const Batch& batch, const std::vector<runlog::WriteOutcome>
 
 void Shipper::pause(const std::stop_token& stop, std::chrono::nanoseconds time) {
   std::unique_lock lock(mutex_);
-  has_work_ = true;
   changed_.wait_for(lock, stop, time, [] { return false; });
 }
 

@@ -37,11 +37,13 @@ constexpr std::int64_t kPgbenchPairs = 1'000'000'000;  ///< numbers from here on
 // --------------------------------------------------------------------------------------------------------------
 
 /// A pair's project and chat are both called by its number.
-std::string request_for(std::size_t pair) {
+gp::Json body_for(std::size_t pair) {
   gp::Json body = support::start_body("market");
   body["project_id"] = body["chat_id"] = std::to_string(pair);
-  return post_request("/start", gp::dump_json(body));
+  return body;
 }
+
+std::string request_for(std::size_t pair) { return post_request("/start", gp::dump_json(body_for(pair))); }
 
 /// The id in an answer's body; empty where it is not {"run_id": <uuid>}.
 std::string run_id_in(const std::string& body) {
@@ -73,11 +75,7 @@ class KnownPairs {
  public:
   /// Starts them.
   KnownPairs(const support::Stack& stack, std::size_t first) : first_(first) {
-    for (std::size_t i = 0; i < kKnownPairs; ++i) {
-      gp::Json body = support::start_body("market");
-      body["project_id"] = body["chat_id"] = std::to_string(first_ + i);
-      ids_.push_back(stack.start(body));
-    }
+    for (std::size_t i = 0; i < kKnownPairs; ++i) ids_.push_back(stack.start(body_for(first_ + i)));
   }
   Questions questions() {
     return {[this](std::size_t number) { return request_for(first_ + number % kKnownPairs); },
@@ -163,9 +161,7 @@ void run_start(const Options& options, Report& report) {
   const YardstickNginx yardsticks(stack);
   const milliseconds time = options.time(std::chrono::seconds(5));
 
-  gp::Json first = support::start_body("market");
-  first["project_id"] = first["chat_id"] = "0";
-  stack.start(first);
+  stack.start(body_for(0));
   const StoredRequest stored = read_stored(url);
   const std::map<std::string, std::string> variables = {{"n", "0"},
                                                         {"request", stored.request},
