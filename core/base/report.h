@@ -269,7 +269,8 @@ struct EventsRestored {
   static constexpr Level kLevel = Level::kWarning;
   static constexpr std::string_view kName = "events_restored";
   std::string run_id;
-  std::int64_t events;  ///< that the log had confirmed and does not have any more: a failover has lost them
+  std::int64_t events;  ///< that this host has and the log has not: lost in a failover, or never shipped by a
+                        ///< worker that is gone
   Fields fields() const { return {{"run_id", run_id}, {"events", std::to_string(events)}}; }
 };
 

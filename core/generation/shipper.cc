@@ -7,7 +7,7 @@
 #include "core/base/backoff.h"
 #include "core/base/metrics.h"
 #include "core/base/report.h"
-#include "core/generation/lost_events.h"
+#include "core/generation/known_events.h"
 
 namespace gp::generation {
 namespace {

@@ -17,8 +17,8 @@
 #include "core/base/report.h"
 #include "core/generation/estates.h"
 #include "core/generation/generation.h"
+#include "core/generation/known_events.h"
 #include "core/generation/lease_book.h"
-#include "core/generation/lost_events.h"
 #include "core/generation/pool_doorbell.h"
 #include "core/generation/shipper.h"
 #include "core/generation/wake_up.h"
@@ -191,11 +191,11 @@ class Worker {
 
   void start(runlog::Claim claim) {
     metrics::count(metrics::Counter::kRunsTaken);
-    report::report(report::RunTaken{claim.lease.run_id.str(), claim.attempt, claim.taken_over});
+    report::report(report::RunTaken{claim.lease.run_id.str(), claim.attempt, claim.former_token.has_value()});
     const LeaseBook::SharedFlags flags = leases_.add(claim.lease);
-    const auto restored = restore_lost_events(claim, outbox_, config_.csv_base_url);
-    for (const project::Step& step : restored) shipper_.submit(step);
-    if (!restored.empty() && restored.back().end) return;  // it had ended, and does so again
+    const auto known = add_known_events(claim, outbox_, config_.csv_base_url);
+    for (const project::Step& step : known) shipper_.submit(step);
+    if (!known.empty() && known.back().end) return;  // it has ended
     Running& running = running_.emplace_back();
     running.lease = claim.lease;
     running.flags = flags;

@@ -49,7 +49,7 @@ Claim read_claim(pg::Session& session, const pg::Result& rows, int row, const Ta
   claim.lease = {run.run_id, run.token};
   claim.attempt = static_cast<int>(rows.number(row, "attempt"));
   claim.request = restore_request(run);
-  claim.taken_over = rows.flag(row, "taken_over");
+  if (!rows.is_null(row, "former_token")) claim.former_token = LeaseToken(rows.text(row, "former_token"));
   claim.events = read_events(session, run.run_id);
   claim.project_writable = ensure_project(session, run.run_id, claim.request);
   return claim;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,8 +28,8 @@ struct Claim {
   project::StartRequest request;
   std::vector<project::Event>
       events;  ///< what earlier attempts and owners wrote, ids 1..n; the next id is n + 1
-  bool taken_over =
-      false;  ///< it was running under another lease, which expired or was its owner's former self
+  /// The lease that it was running under, which has expired or was ended; nothing for a run that waited.
+  std::optional<LeaseToken> former_token = {};
   bool project_writable = true;  ///< false: the projects table has no such row and does not let us insert one
 };
 

@@ -156,6 +156,23 @@ std::vector<CachedEvent> Outbox::confirmed(const RunId& run_id, std::int64_t aft
   return events;
 }
 
+std::vector<project::Step> Outbox::unconfirmed(const RunId& run_id, const LeaseToken& token,
+                                               std::int64_t after) {
+  const std::lock_guard lock(impl_->mutex);
+  std::vector<project::Step> steps;
+  impl_->file.read([&](SpoolConnection& connection) {
+    steps.clear();
+    sqlite::Statement& rows = connection.prepared(sql::kReadStepsOfLease);
+    rows.bind({run_id.str(), token.str(), after});
+    while (rows.step()) {
+      project::Step step = read_step(rows);
+      if (step.event.id != after + 1 + static_cast<std::int64_t>(steps.size())) break;
+      steps.push_back(std::move(step));
+    }
+  });
+  return steps;
+}
+
 void Outbox::discard(std::span<const std::int64_t> sequences) {
   const std::lock_guard lock(impl_->mutex);
   impl_->remove(sequences);

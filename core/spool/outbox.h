@@ -49,6 +49,10 @@ class Outbox {
   /// ReplayCache, whose table it is): what a log that has lost them can be given again.
   std::vector<CachedEvent> confirmed(const RunId& run_id, std::int64_t after);
 
+  /// What PostgreSQL has not confirmed of `run_id` after the id `after`, written under the lease `token`, by
+  /// whichever slot: ids without gap.
+  std::vector<project::Step> unconfirmed(const RunId& run_id, const LeaseToken& token, std::int64_t after);
+
   /// Removes entries that were fenced off: their events do not exist. Works on a full disk too, as long as
   /// there is ballast.
   void discard(std::span<const std::int64_t> sequences);

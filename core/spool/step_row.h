@@ -11,8 +11,8 @@ namespace gp::spool {
 void run_with_step(sqlite::Statement& statement, const sqlite::Value& sequence, std::int64_t slot,
                    const project::Step& step);
 
-/// The step in a row of read_pending or read_unconfirmed. Throws Error(kConflict) where it is none: the row
-/// is damaged.
+/// The step in a row of read_pending, read_steps_of_lease or read_unconfirmed. Throws Error(kConflict) where
+/// it is none: the row is damaged.
 project::Step read_step(const sqlite::Statement& row);
 
 }  // namespace gp::spool

@@ -24,7 +24,7 @@ using support::start_body;
 
 namespace {
 
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr int kRuns = 8;
 #else
 constexpr int kRuns = 20;
@@ -151,8 +151,8 @@ BOOST_AUTO_TEST_CASE(a_worker_that_is_killed_after_the_whole_answer_came_leaves_
   kill_workers();
   stack().start_database();
   runs.complete(seconds(60));
+  // Whose lease has expired meanwhile may be taken up by the other worker, before its slot has shipped it.
   runs.check_asked_once();
-  BOOST_TEST(runs.in_runs("max(takes)") == "1");
 }
 
 BOOST_AUTO_TEST_CASE(
@@ -178,6 +178,26 @@ BOOST_AUTO_TEST_CASE(
   BOOST_REQUIRE(calls.size() == 2u);
   BOOST_TEST(fault::wanted_by(calls[1]).size() + kept.size() == 3u);
   BOOST_TEST(sql(fmt::format("SELECT takes FROM generation_runs WHERE run_id = '{}'", run_id)) == "2");
+}
+
+BOOST_AUTO_TEST_CASE(what_waits_in_the_outbox_of_a_worker_that_sleeps_is_taken_up_by_its_successor) {
+  const Json body = start_body("asleep");
+  stack().set_rate("asleep", 1500);
+  const std::string run_id = stack().start(body);
+  Follower follower(run_id);
+  follower.read_to("run_started");
+  stack().stop_database();
+  BOOST_REQUIRE(wait_until([&] { return has_ended(run_id); }, seconds(60)));
+  const int sleeper = fault::worker_of(run_id);
+  BOOST_REQUIRE(::kill(sleeper, SIGSTOP) == 0);
+  stack().start_database();
+  follower.read_to_end();
+  BOOST_REQUIRE(::kill(sleeper, SIGCONT) == 0);
+  BOOST_TEST(follower.events().back().name == "run_completed");
+  e2e::check_consistent(body, run_id, follower.events());
+  BOOST_TEST(fault::worker_of(run_id) != sleeper);
+  BOOST_TEST(stack().calls("asleep").size() == 1u);  // the answer was in the spool
+  BOOST_TEST(fault::rows_of(run_id, "llm_call") == 1);
 }
 
 BOOST_AUTO_TEST_CASE(tokens_and_cost_add_up_over_the_calls_of_a_run_and_each_has_its_row) {

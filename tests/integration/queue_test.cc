@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(a_lease_that_is_renewed_is_kept_and_one_that_expires_is_tak
   expire();
   const auto taken = other.claim(1);
   BOOST_REQUIRE(taken.size() == 1u);
-  BOOST_TEST(taken.front().taken_over);
+  BOOST_TEST(taken.front().former_token.has_value());
   BOOST_TEST(taken.front().attempt == 1);
   BOOST_TEST(taken.front().lease.token.str() != lease.token.str());
   BOOST_TEST(owner.renew(std::span(&lease, 1)).lost.size() == 1u);  // lost
@@ -145,7 +145,7 @@ BOOST_AUTO_TEST_CASE(a_run_given_back_is_queued_with_its_attempt_unused) {
   const auto again = owner.claim(1);
   BOOST_REQUIRE(again.size() == 1u);
   BOOST_TEST(again.front().attempt == claim.attempt);
-  BOOST_TEST(!again.front().taken_over);
+  BOOST_TEST(!again.front().former_token.has_value());
   owner.give_back(claim.lease);  // the old token: nothing happens
   BOOST_TEST(value("SELECT state FROM generation_runs") == "running");
 }

@@ -66,4 +66,4 @@ SET state = 'running', takes = r.takes + 1, started_at = now(), lease_owner = $2
 FROM unlocked w
 WHERE r.run_id = w.run_id
 RETURNING r.run_id, r.project_id, r.request, r.owner_email, r.attempt, r.lease_token, r.next_event_id, r.start_order,
-          false AS taken_over, coalesce(r.cancel_attempt = r.attempt, false) AS is_cancelled, false AS is_used_up, true AS is_more_waiting
+          NULL::uuid AS former_token, coalesce(r.cancel_attempt = r.attempt, false) AS is_cancelled, false AS is_used_up, true AS is_more_waiting

@@ -4,7 +4,7 @@
 -- that is to be cancelled, or was taken $7 times, is taken at once, to be ended. $1 how many, $2 owner of the leases, $3 lease in seconds,
 -- $4 whether expired leases may be taken now, $8 the wait before the third take, in seconds: each one after it is three times as long.
 WITH abandoned AS (
-  SELECT run_id
+  SELECT run_id, lease_token
   FROM generation_runs
   WHERE $4::boolean AND state = 'running' AND lease_expires_at < now()
     AND (lease_expires_at < now() - make_interval(secs => takeover_wait_s) OR cancel_attempt = attempt OR takes >= $7::integer)
@@ -45,7 +45,7 @@ unlocked AS (
   FOR UPDATE SKIP LOCKED
 ),
 waiting AS (
-  SELECT run_id, true AS taken_over FROM abandoned UNION ALL SELECT run_id, false FROM unlocked
+  SELECT run_id, lease_token AS former_token FROM abandoned UNION ALL SELECT run_id, NULL FROM unlocked
 )
 UPDATE generation_runs r
 SET state = 'running', takes = r.takes + 1, started_at = now(), lease_owner = $2, lease_token = gen_random_uuid(),
@@ -53,6 +53,6 @@ SET state = 'running', takes = r.takes + 1, started_at = now(), lease_owner = $2
     takeover_wait_s = CASE WHEN r.takes = 0 THEN 0 ELSE least(300, $8::integer * 3 ^ (r.takes - 1)) END
 FROM waiting w
 WHERE r.run_id = w.run_id
-RETURNING r.run_id, r.project_id, r.request, r.owner_email, r.attempt, r.lease_token, r.next_event_id, r.start_order, w.taken_over,
-          coalesce(r.cancel_attempt = r.attempt, false) AS is_cancelled, w.taken_over AND r.takes > $7::integer AS is_used_up,
+RETURNING r.run_id, r.project_id, r.request, r.owner_email, r.attempt, r.lease_token, r.next_event_id, r.start_order, w.former_token,
+          coalesce(r.cancel_attempt = r.attempt, false) AS is_cancelled, w.former_token IS NOT NULL AND r.takes > $7::integer AS is_used_up,
           (SELECT count(*) FROM oldest) > (SELECT count(*) FROM unlocked) OR (SELECT count(*) FROM abandoned) = $1::integer AS is_more_waiting

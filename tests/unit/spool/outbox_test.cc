@@ -137,6 +137,23 @@ BOOST_AUTO_TEST_CASE(confirmed_events_are_known_beyond_a_cursor_up_to_the_first_
   BOOST_TEST(outbox.confirmed(step(1).run_id, 3).empty());
 }
 
+BOOST_AUTO_TEST_CASE(what_a_lease_has_left_unconfirmed_is_known_to_every_slot_up_to_the_first_gap) {
+  Outbox zero(path, 0);
+  Outbox three(path, 3);
+  Step other_lease = step(5);
+  other_lease.token = gp::LeaseToken("0a7a3f0e-9999-4222-8333-444455556666");
+  for (const Step& each : {step(1), step(2), step(3), other_lease, step(6)}) three.append(each);
+  const auto known = zero.unconfirmed(step(1).run_id, step(1).token, 1);
+  BOOST_REQUIRE(known.size() == 2u);
+  BOOST_TEST(known.front().event.id == 2);
+  BOOST_TEST(known.front().document == step(2).document);
+  BOOST_TEST(known.back().event.id == 3);
+  BOOST_TEST(zero.unconfirmed(step(1).run_id, step(1).token, 3).empty());
+  BOOST_TEST(zero.unconfirmed(step(1).run_id, other_lease.token, 4).size() == 1u);
+  three.confirm(sequences_of(three));
+  BOOST_TEST(zero.unconfirmed(step(1).run_id, step(1).token, 0).empty());
+}
+
 BOOST_AUTO_TEST_CASE(several_threads_and_processes_append_at_once) {
   Outbox one(path, 0);
   Outbox two(path, 1);

@@ -1,5 +1,7 @@
-#include "core/generation/lost_events.h"
+#include "core/generation/known_events.h"
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -37,14 +39,38 @@ project::RunEnd end_of(const project::Event& event) {
   return end;
 }
 
-/// A spool that is of no use now has nothing to restore.
-std::vector<spool::CachedEvent> known_after(spool::Outbox& outbox, const RunId& run_id, std::int64_t after) {
+/// What `read` finds in the spool; one that is of no use now has nothing.
+template <class Read>
+auto read_spool(const Read& read) -> decltype(read()) {
   try {
-    return outbox.confirmed(run_id, after);
+    return read();
   } catch (const Error& error) {
     report::report(report::SpoolFailed{error.what()});
     return {};
   }
+}
+
+std::vector<spool::CachedEvent> confirmed_after(spool::Outbox& outbox, const RunId& run_id,
+                                                std::int64_t after) {
+  return read_spool([&] { return outbox.confirmed(run_id, after); });
+}
+
+/// The steps that this host knows after `after`, as they were written.
+std::vector<project::Step> known_after(spool::Outbox& outbox, const runlog::Claim& claim,
+                                       std::int64_t after) {
+  const RunId& run_id = claim.lease.run_id;
+  std::vector<project::Step> steps;
+  for (const spool::CachedEvent& cached : confirmed_after(outbox, run_id, after)) {
+    project::Event event = event_of(cached);
+    std::optional<project::RunEnd> end;
+    if (is_terminal(event.type)) end = end_of(event);
+    steps.push_back({run_id, claim.lease.token, std::move(event), {}, std::move(end)});
+  }
+  if (!claim.former_token) return steps;
+  const std::int64_t last = steps.empty() ? after : steps.back().event.id;
+  auto unconfirmed = read_spool([&] { return outbox.unconfirmed(run_id, *claim.former_token, last); });
+  std::ranges::move(unconfirmed, std::back_inserter(steps));
+  return steps;
 }
 
 }  // namespace
@@ -52,30 +78,28 @@ std::vector<spool::CachedEvent> known_after(spool::Outbox& outbox, const RunId& 
 std::vector<project::Step> steps_between(spool::Outbox& outbox, const RunId& run_id, const LeaseToken& token,
                                          std::int64_t after, std::int64_t last) {
   std::vector<project::Step> steps;
-  for (const spool::CachedEvent& cached : known_after(outbox, run_id, after)) {
+  for (const spool::CachedEvent& cached : confirmed_after(outbox, run_id, after)) {
     if (cached.id <= last) steps.push_back({run_id, token, event_of(cached), {}, {}});
   }
   if (static_cast<std::int64_t>(steps.size()) != last - after) steps.clear();
   return steps;
 }
 
-std::vector<project::Step> restore_lost_events(runlog::Claim& claim, spool::Outbox& outbox,
-                                               const std::string& csv_base_url) {
+std::vector<project::Step> add_known_events(runlog::Claim& claim, spool::Outbox& outbox,
+                                            const std::string& csv_base_url) {
   const RunId& run_id = claim.lease.run_id;
-  const auto known = known_after(outbox, run_id, claim.events.empty() ? 0 : claim.events.back().id);
+  auto known = known_after(outbox, claim, claim.events.empty() ? 0 : claim.events.back().id);
   if (known.empty()) return {};
   project::Document document(run_id, claim.request, project::csv_url(csv_base_url, run_id));
   for (const project::Event& event : claim.events) document.apply(event);
   std::vector<project::Step> steps;
-  for (const spool::CachedEvent& cached : known) {
-    project::Step step{run_id, claim.lease.token, event_of(cached), {}, {}};
+  for (project::Step& step : known) {
+    step.token = claim.lease.token;
     document.apply(step.event);
     step.document = dump_json(document.json());
     claim.events.push_back(step.event);
-    const bool is_end = is_terminal(step.event.type);
-    if (is_end) step.end = end_of(step.event);
     steps.push_back(std::move(step));
-    if (is_end) break;
+    if (steps.back().end) break;
   }
   report::report(report::EventsRestored{run_id.str(), static_cast<std::int64_t>(steps.size())});
   return steps;
