@@ -29,7 +29,7 @@ using support::LogRuns;
 
 namespace {
 
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr std::size_t kStreams = 400;  // the sanitizer makes everything several times slower and larger
 #else
 constexpr std::size_t kStreams = 2000;

@@ -21,7 +21,7 @@ using support::start_body;
 
 namespace {
 
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr milliseconds kTakenOverWithin{8000};  // the sanitizer makes a process start slowly
 #else
 constexpr milliseconds kTakenOverWithin{2000};
