@@ -4,6 +4,7 @@
 #include <fstream>
 #include <stdexcept>
 
+#include <boost/algorithm/string/replace.hpp>
 #include <fmt/format.h>
 
 #include "tests/support/shell.h"
@@ -29,6 +30,20 @@ double rate_in(const std::string& output) {
 }
 
 }  // namespace
+
+std::string statement(const std::string& name, const std::vector<std::string>& values) {
+  std::string sql = support::read_file(fmt::format("{}/core/runlog/sql/{}.sql", GP_SOURCE_DIR, name));
+  while (sql.starts_with("--")) sql.erase(0, sql.find('\n') + 1);
+  for (std::size_t i = values.size(); i > 0; --i)
+    boost::replace_all(sql, fmt::format("${}", i), values[i - 1]);  // $10 before $1
+  return sql;
+}
+
+std::string quoted_literal(const std::string& text) {
+  std::string doubled = text;
+  boost::replace_all(doubled, "'", "''");
+  return "'" + doubled + "'";
+}
 
 double Pgbench::run(const gp::Secret& database_url, std::chrono::milliseconds time) const {
   const support::TempFolder folder;

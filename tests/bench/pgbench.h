@@ -4,10 +4,17 @@
 #include <cstddef>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/base/secret.h"
 
 namespace bench {
+
+/// A statement of core/runlog/sql in which `values` stand for $1, $2 ...
+std::string statement(const std::string& name, const std::vector<std::string>& values);
+
+/// A text as a literal of SQL.
+std::string quoted_literal(const std::string& text);
 
 /// One run of pgbench: statements prepared once, on a connection for each client, two threads.
 struct Pgbench {

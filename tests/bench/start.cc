@@ -104,33 +104,26 @@ StoredRequest read_stored(const gp::Secret& url) {
   return {row.text(0, "request"), row.text(0, "owner_email"), row.number(0, "runs")};
 }
 
-/// A statement of the service as a line of a pgbench script: `values` stand for $1, $2 ...
-std::string statement(const std::string& name, const std::vector<std::string>& values) {
-  std::string sql = support::read_file(fmt::format("{}/core/runlog/sql/{}.sql", GP_SOURCE_DIR, name));
-  while (sql.starts_with("--")) sql.erase(0, sql.find('\n') + 1);
-  for (std::size_t i = values.size(); i > 0; --i) {  // $10 before $1
-    const std::string parameter = fmt::format("${}", i);
-    for (std::size_t at = 0; (at = sql.find(parameter, at)) != std::string::npos; at += values[i - 1].size())
-      sql.replace(at, parameter.size(), values[i - 1]);
-  }
-  return sql + ";\n";
-}
-
 const std::string kFindRun = "find_run";
 const std::string kRunId = "md5(:pair::text)";
 
 /// What RunIntake does for a new pair: each statement is a transaction.
 std::string new_pair_script() {
   return fmt::format("\\set n :n + 1\n\\set pair {} + :client_id * {} + :n\n", kPgbenchPairs, kPgbenchPairs) +
-         statement(kFindRun, {":pair", ":pair", ":request"}) +
-         statement("insert_run", {kRunId, ":pair", ":pair", ":request", ":owner", ":queue_max"}) +
-         statement("ring", {":channel", "''"});
+         statement(kFindRun, {":pair", ":pair", ":request"}) + ";\n" +
+         statement("insert_run", {kRunId, ":pair", ":pair", ":request", ":owner", ":queue_max"}) + ";\n" +
+         statement("ring", {":channel", "''"}) + ";\n";
 }
 
 /// What it does for a known one.
 std::string known_pair_script(std::size_t first) {
   return fmt::format("\\set n :n + 1\n\\set pair {} + :n % {}\n", first, kKnownPairs) +
-         statement(kFindRun, {":pair", ":pair", ":request"});
+         statement(kFindRun, {":pair", ":pair", ":request"}) + ";\n";
+}
+
+/// The same for one of them, whole.
+std::string find_first_pair(const std::string& request) {
+  return statement(kFindRun, {"'0'", "'0'", quoted_literal(request)});
 }
 
 /// A server in the same state before each measurement: after a checkpoint the first change of every page is
@@ -158,11 +151,11 @@ void run_start(const Options& options, Report& report) {
   const gp::Secret url(stack.database_url());
   stop_workers(stack);
   const Listeners listener(url, 1, gp::runlog::kQueueChannel);
-  const YardstickNginx yardsticks(stack);
   const milliseconds time = options.time(std::chrono::seconds(5));
 
   stack.start(body_for(0));
   const StoredRequest stored = read_stored(url);
+  const YardstickNginx yardsticks(stack, find_first_pair(stored.request));
   const std::map<std::string, std::string> variables = {{"n", "0"},
                                                         {"request", stored.request},
                                                         {"owner", stored.owner_email},
@@ -189,6 +182,8 @@ void run_start(const Options& options, Report& report) {
   const Comparison compare(options, report);
   const Load hello = compare.measure(yardsticks.port(), get_request("/hello/logged"));
   compare.add("known pairs", repeated, hello, "bare libfcgi");
+  const Load select = compare.measure(yardsticks.port(), get_request("/hello/logged?select"));
+  compare.add("known pairs", repeated, select, "bare libfcgi with the select");
 }
 
 }  // namespace bench

@@ -5,6 +5,7 @@
 
 #include "tests/bench/bench.h"
 #include "tests/bench/comparison.h"
+#include "tests/bench/pgbench.h"
 #include "tests/bench/yardstick_nginx.h"
 #include "tests/support/log_runs.h"
 #include "tests/support/stack.h"
@@ -14,12 +15,17 @@ namespace {
 
 constexpr std::size_t kDocumentBytes = 8192;
 
+/// The least that tells whether a document has changed.
+std::string find_document(const std::string& project) {
+  return fmt::format("SELECT xmin, ctid FROM projects WHERE id = {}", quoted_literal(project));
+}
+
 }  // namespace
 
 void run_status(const Options& options, Report& report) {
   const support::Stack stack(stack_settings());
-  const YardstickNginx yardsticks(stack);
   const support::LogRuns runs(gp::Secret(stack.database_url()), 1, kDocumentBytes);
+  const YardstickNginx yardsticks(stack, find_document(runs.project(0)));
   const std::string target = "/status/" + runs.project(0);
   const support::Reply reply = stack.get(target);
   yardsticks.put_file("status", reply.body);
@@ -36,6 +42,9 @@ void run_status(const Options& options, Report& report) {
   const std::string known = fmt::format("If-None-Match: {}\r\n", reply.header("etag"));
   const Load unchanged = compare.measure(stack.port(), get_request(target, known), 304);
   compare.add("304", unchanged, short_hello, "bare libfcgi", ">= 0.8");
+  compare.add("304", unchanged, hello, "bare libfcgi, 8 KiB");
+  const Load select = compare.measure(yardsticks.port(), get_request("/hello/logged?select"));
+  compare.add("304", unchanged, select, "bare libfcgi with a select of the row");
 }
 
 }  // namespace bench

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include <boost/algorithm/string/replace.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -17,11 +18,6 @@ namespace {
 
 constexpr const char* kNchanModule = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 
-void replace_all(std::string& text, const std::string& from, const std::string& to) {
-  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
-    text.replace(at, from.size(), to);
-}
-
 void write_file(const std::string& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary);
   file << text;
@@ -30,7 +26,7 @@ void write_file(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-YardstickNginx::YardstickNginx(const support::Stack& stack)
+YardstickNginx::YardstickNginx(const support::Stack& stack, const std::string& select)
     : port_(support::free_port()),
       // As another user than root it fails in a folder of the system's, whatever paths it is given.
       has_nchan_(::geteuid() == 0 && std::filesystem::exists(kNchanModule)) {
@@ -38,7 +34,7 @@ YardstickNginx::YardstickNginx(const support::Stack& stack)
   write_configuration(stack);
   hello_ = std::make_unique<Program>(
       std::vector<std::string>{std::string(GP_BUILD_DIR) + "/tests/bench/gp-bench-hello", path("hello.sock"),
-                               "2"},
+                               "2", stack.database_url(), select},
       path("hello.log"));
   nginx_ = std::make_unique<Program>(std::vector<std::string>{"/usr/sbin/nginx", "-p", path(""), "-c",
                                                               path("nginx.conf"), "-e", path("error.log")},
@@ -66,7 +62,7 @@ void YardstickNginx::put_file(const std::string& name, const std::string& conten
 void YardstickNginx::write_configuration(const support::Stack& stack) const {
   const std::string from = stack.folder() + "/state/nginx";
   std::string text = support::read_file(from + "/nginx.conf");
-  replace_all(text, from, folder_.path());
+  boost::replace_all(text, from, folder_.path());
   if (has_nchan_) text = fmt::format("load_module {};\n", kNchanModule) + text;
   write_file(path("nginx.conf"), text);
   write_file(path("generate-project.conf"), site());

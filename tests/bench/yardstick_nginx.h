@@ -13,11 +13,12 @@ namespace bench {
 ///   /static/<file>           a file
 ///   /hello                   a bare FastCGI program (see hello.cc), two processes; not logged, as /health
 ///   /hello/logged            the same, with a line in the access log, as all other answers have one
+///   /hello/logged?select     the same, after a prepared statement of the stack's PostgreSQL
 ///   /publish, /subscribe     nchan: channel ?id=, where the module is installed
 class YardstickNginx {
  public:
-  /// Throws std::runtime_error where it does not answer within 10 s.
-  explicit YardstickNginx(const support::Stack& stack);
+  /// `select` must find one row. Throws std::runtime_error where it does not answer within 10 s.
+  explicit YardstickNginx(const support::Stack& stack, const std::string& select = "SELECT 1");
 
   int port() const noexcept { return port_; }
   bool has_nchan() const noexcept { return has_nchan_; }
