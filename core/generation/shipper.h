@@ -27,7 +27,8 @@ namespace gp::generation {
 ///
 /// After a failover to a standby that lacks what the old primary had confirmed, the shipper writes it again:
 /// the newest confirmed step of every run of this process is sent once more after each lost connection, and
-/// where the log turns out to be behind it, the events in between come from the replay cache (known_events.h).
+/// where the log turns out to be behind it, the events in between come from the replay cache
+/// (known_events.h).
 ///
 /// A step whose COMMIT answer was lost is sent again and recognised by its id. A step that is fenced off is
 /// dropped and its run marked lost in the LeaseBook. While the spool cannot take steps (disk full) they wait

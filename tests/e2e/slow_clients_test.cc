@@ -32,7 +32,8 @@ constexpr std::size_t kEach = 100;
 constexpr std::size_t kOtherMemory = 300u << 20;  // the sanitizer keeps up to 256 MiB of what was freed
 #elif defined(__SANITIZE_THREAD__)
 constexpr std::size_t kEach = 100;
-constexpr std::size_t kOtherMemory = 2048u << 20;  // the sanitizer has several bytes for each of the program's
+constexpr std::size_t kOtherMemory = 2048u
+                                     << 20;  // the sanitizer has several bytes for each of the program's
 #else
 constexpr std::size_t kEach = 500;
 constexpr std::size_t kOtherMemory = 32u << 20;
