@@ -218,7 +218,7 @@ void Shipper::settle(const Batch& batch, const std::vector<runlog::WriteOutcome>
   forget_the_ended();
   doorbell_.ring(std::vector<RunId>(rung.begin(), rung.end()));
   metrics::count(metrics::Counter::kStepsShipped, shipped);
-  if (!fenced.empty()) outbox_.discard(fenced);
+  if (!fenced.empty()) outbox_.refuse(fenced, wall_now());
   if (!confirmed.empty()) outbox_.confirm(confirmed);
   if (!batch.sequences.empty()) return;
   const std::lock_guard lock(mutex_);

@@ -31,9 +31,9 @@ namespace gp::generation {
 /// (known_events.h).
 ///
 /// A step whose COMMIT answer was lost is sent again and recognised by its id. A step that is fenced off is
-/// dropped and its run marked lost in the LeaseBook. While the spool cannot take steps (disk full) they wait
-/// in memory, in order, and that is reported: they survive a database outage but not the death of this
-/// process.
+/// refused (Outbox::refuse) and its run marked lost in the LeaseBook. While the spool cannot take steps (disk
+/// full) they wait in memory, in order, and that is reported: they survive a database outage but not the
+/// death of this process.
 class Shipper {
  public:
   /// The references must outlive the shipper. `on_end` is called, from the thread, when the end of a run is

@@ -12,6 +12,7 @@
 #include <poll.h>
 
 #include "core/base/backoff.h"
+#include "core/base/clock.h"
 #include "core/base/exit_code.h"
 #include "core/base/metrics.h"
 #include "core/base/report.h"
@@ -35,6 +36,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kPoll{2000};  ///< looks at the queue so often although no doorbell rang
 constexpr milliseconds kFirstRetry{200};
 constexpr milliseconds kLongestRetry{5000};
+constexpr std::chrono::seconds kKeepRefused{60};  ///< many times what lies between a claim and its generation
 constexpr milliseconds kShipAtStop{
     10000};  ///< how long a stopping worker waits for the database to take the last steps
 
@@ -109,6 +111,15 @@ class Worker {
     if (!estates_.empty() && estates_.settle()) shipper_.look_again();
   }
 
+  /// Whoever claimed one of those runs has long had the time to take up what was left of it.
+  void forget_refused() {
+    try {
+      outbox_.forget_refused(wall_now() - kKeepRefused);
+    } catch (const Error& error) {
+      report::report(report::SpoolFailed{error.what()});
+    }
+  }
+
   /// False where the file of slots is gone and somebody else holds this slot: two workers must not go by one
   /// name, so this one hands its runs on and ends.
   bool keep_slot() {
@@ -180,6 +191,7 @@ class Worker {
     }
     beat.succeed();
     look_after_the_dead();
+    forget_refused();
     next_beat_ = steady_now() + config_.lease_beat_s;
   }
 

@@ -17,6 +17,10 @@ namespace {
 constexpr int kMakeRoomTries = 8;
 constexpr std::int64_t kMostEvents = 10'000;  ///< of one run; a run has some dozens
 
+std::int64_t as_seconds(WallTime time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
 std::string read_spool_id(SpoolConnection& connection) {
   sqlite::Statement& host = connection.prepared(sql::kReadHost);
   return host.step() ? host.text(0) : std::string();
@@ -173,9 +177,30 @@ std::vector<project::Step> Outbox::unconfirmed(const RunId& run_id, const LeaseT
   return steps;
 }
 
-void Outbox::discard(std::span<const std::int64_t> sequences) {
+void Outbox::refuse(std::span<const std::int64_t> sequences, WallTime now) {
   const std::lock_guard lock(impl_->mutex);
-  impl_->remove(sequences);
+  try {
+    impl_->write_with_room([&](SpoolConnection& connection) {
+      for (const std::int64_t sequence : sequences)
+        connection.prepared(sql::kRefuseEntry).run({sequence, as_seconds(now)});
+    });
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kTooLarge) throw;
+    impl_->remove(sequences);
+  }
+}
+
+void Outbox::forget_refused(WallTime then) {
+  const std::lock_guard lock(impl_->mutex);
+  bool are_some = false;
+  impl_->file.read([&](SpoolConnection& connection) {
+    sqlite::Statement& count = connection.prepared(sql::kCountRefused);
+    count.bind({as_seconds(then)});
+    are_some = count.step() && count.number(0) > 0;
+  });
+  if (!are_some) return;  // a write would wait for its turn
+  impl_->file.write_removal(
+      [&](SpoolConnection& connection) { connection.prepared(sql::kForgetRefused).run({as_seconds(then)}); });
 }
 
 std::vector<int> Outbox::slots() {

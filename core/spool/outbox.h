@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/clock.h"
 #include "core/project/step.h"
 #include "core/spool/cached_event.h"
 
@@ -50,12 +51,17 @@ class Outbox {
   std::vector<CachedEvent> confirmed(const RunId& run_id, std::int64_t after);
 
   /// What PostgreSQL has not confirmed of `run_id` after the id `after`, written under the lease `token`, by
-  /// whichever slot: ids without gap.
+  /// whichever slot, or refused and not forgotten yet: ids without gap.
   std::vector<project::Step> unconfirmed(const RunId& run_id, const LeaseToken& token, std::int64_t after);
 
-  /// Removes entries that were fenced off: their events do not exist. Works on a full disk too, as long as
-  /// there is ballast.
-  void discard(std::span<const std::int64_t> sequences);
+  /// These entries were fenced off: their events do not exist, and no slot has them any more. They stay until
+  /// they are forgotten, for a worker of this host that has just claimed the run and is about to ask for
+  /// unconfirmed(). Where there is no room for that they go at once; on a full disk too, as long as there is
+  /// ballast. `now` is kept in seconds.
+  void refuse(std::span<const std::int64_t> sequences, WallTime now);
+
+  /// Removes what was refused, by whichever worker, before `then`.
+  void forget_refused(WallTime then);
 
   /// The slots that have entries, this one or any other, in order.
   std::vector<int> slots();

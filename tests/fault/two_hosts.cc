@@ -93,7 +93,7 @@ std::string TwoHosts::worker_log(const std::string& host) const {
 
 std::int64_t TwoHosts::outbox_rows(const std::string& host) const {
   gp::sqlite::Database spool(fmt::format("{}/{}/spool/spool.db", folder_.path(), host));
-  return spool.number_of("SELECT count(*) FROM outbox");
+  return spool.number_of("SELECT count(*) FROM outbox WHERE slot >= 0");
 }
 
 void TwoHosts::set_rate(const std::string& match, double tokens_per_second) const {

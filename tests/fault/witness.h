@@ -62,7 +62,7 @@ inline std::string sql(const std::string& query) {
 
 inline std::int64_t outbox_rows() {
   gp::sqlite::Database spool(stack().folder() + "/state/spool/spool.db");
-  return spool.number_of("SELECT count(*) FROM outbox");
+  return spool.number_of("SELECT count(*) FROM outbox WHERE slot >= 0");
 }
 
 /// A run's CSV log, the header first.

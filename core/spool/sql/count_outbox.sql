@@ -1,2 +1,2 @@
--- How many steps PostgreSQL has not confirmed.
-SELECT count(*) FROM outbox
+-- How many steps PostgreSQL has neither confirmed nor refused.
+SELECT count(*) FROM outbox WHERE slot >= 0

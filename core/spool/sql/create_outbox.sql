@@ -1,4 +1,4 @@
--- Steps that PostgreSQL has not confirmed. Since version 1.
+-- Steps that PostgreSQL has not confirmed. A slot below 0: it was refused then, in seconds since 1970. Since version 1.
 CREATE TABLE outbox (
   sequence INTEGER PRIMARY KEY AUTOINCREMENT,
   slot     INTEGER NOT NULL,

@@ -1,2 +1,2 @@
 -- Which slots have entries.
-SELECT DISTINCT slot FROM outbox
+SELECT DISTINCT slot FROM outbox WHERE slot >= 0

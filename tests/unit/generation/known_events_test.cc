@@ -75,6 +75,14 @@ BOOST_AUTO_TEST_CASE(what_the_worker_before_has_not_shipped_goes_on_under_the_ne
   BOOST_TEST(steps.back().end->llm_calls == 2);
 }
 
+BOOST_AUTO_TEST_CASE(what_the_worker_before_shipped_in_vain_after_the_claim_is_not_lost) {
+  leave(2);
+  std::vector<std::int64_t> sequences;
+  for (const auto& entry : theirs.pending(10)) sequences.push_back(entry.sequence);
+  theirs.refuse(sequences, gp::wall_now());
+  BOOST_TEST(add().size() == 2u);
+}
+
 BOOST_AUTO_TEST_CASE(confirmed_ones_that_the_log_has_lost_come_first) {
   theirs.append(written[2]);
   std::vector<std::int64_t> sequences;

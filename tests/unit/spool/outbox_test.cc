@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/spool/spool_inspection.h"
 #include "core/sqlite/database.h"
 #include "tests/unit/spool/spool_fixture.h"
 
@@ -93,7 +94,7 @@ BOOST_AUTO_TEST_CASE(steps_come_back_as_they_were_in_order_until_they_are_remove
   BOOST_TEST(entries[2].step.end->cost_usd.value() == 0.25);
   BOOST_TEST(outbox.pending(2).size() == 2u);
   const std::int64_t first = entries[0].sequence;
-  outbox.discard(std::span(&first, 1));
+  outbox.refuse(std::span(&first, 1), gp::wall_now());
   BOOST_TEST((ids_of(outbox) == Ids{2, 3}));
 }
 
@@ -270,12 +271,25 @@ BOOST_AUTO_TEST_CASE(confirmed_steps_leave_the_outbox_for_the_replay_cache) {
   BOOST_TEST(ReplayCache(path, {}).find(step(1).run_id, 0, 10).last_id == 3);
 }
 
-BOOST_AUTO_TEST_CASE(discarded_steps_are_never_replayed) {
+BOOST_AUTO_TEST_CASE(refused_steps_are_shipped_and_replayed_no_more_and_are_forgotten_after_a_while) {
+  using std::chrono::seconds;
+  const gp::WallTime then = gp::wall_now();
   Outbox outbox(path, 0);
   outbox.append(step(1));
-  outbox.discard(sequences_of(outbox));
-  BOOST_TEST(ids_of(outbox).empty());
+  outbox.append(step(2));
+  outbox.refuse(sequences_of(outbox), then);
+  outbox.append(step(3));
+  BOOST_TEST((ids_of(outbox) == Ids{3}));
+  BOOST_TEST(outbox.slots().size() == 1u);
+  BOOST_TEST(gp::spool::inspect_spool(path).unconfirmed == 1);
   BOOST_TEST(ReplayCache(path, {}).find(step(1).run_id, 0, 10).last_id == 0);
+
+  const auto known = [&] { return outbox.unconfirmed(step(1).run_id, step(1).token, 0).size(); };
+  outbox.forget_refused(then);
+  BOOST_TEST(known() == 3u);  // to whoever has the run now
+  Outbox(path, 1).forget_refused(then + seconds(1));
+  BOOST_TEST(known() == 0u);
+  BOOST_TEST((ids_of(outbox) == Ids{3}));
 }
 
 BOOST_AUTO_TEST_CASE(a_spool_full_of_unconfirmed_steps_refuses_more_until_some_leave) {
