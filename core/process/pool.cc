@@ -127,7 +127,7 @@ class Master {
   }
 
   /// In the child. It inherits nothing of the master's but the listening socket, the wake descriptors, the
-  /// line and the standard streams.
+  /// line, the turn and the standard streams.
   int run_child(std::size_t index, pid_t master) {
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != master) return to_int(ExitCode::kOk);  // the master died before the line above
@@ -147,7 +147,7 @@ class Master {
     signals_.reset(::signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK));
     try {
       return child_(Child{static_cast<int>(index), listener_.get(), signals_.get(), wake_fds_, line_in_.get(),
-                          line_out_.get()});
+                          line_out_.get(), &turn_});
     } catch (const Error& error) {
       report::report(report::ChildFailed{std::string(name_of(error.kind())), error.what()});
       return to_int(exit_code_of_child(error));
@@ -286,6 +286,7 @@ class Master {
   std::vector<int> wake_fds_;  ///< the same as numbers
   UniqueFd line_out_;
   UniqueFd line_in_;
+  Turn turn_;
   Backoff backoff_;
   std::vector<Slot> slots_;
   std::vector<pid_t> to_reload_;

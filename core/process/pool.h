@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/base/unique_fd.h"
+#include "core/process/turn.h"
 
 namespace gp::process {
 
@@ -22,6 +23,7 @@ struct Child {
   /// PIPE_BUF bytes at a time; the child of slot 0 reads line_out.
   int line_in = -1;
   int line_out = -1;
+  Turn* turn = nullptr;  ///< the pool's; never null in a child of run_pool()
 };
 
 struct PoolOptions {

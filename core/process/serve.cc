@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <deque>
 #include <optional>
 #include <span>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <sys/epoll.h>
@@ -111,6 +114,33 @@ class Door {
   UniqueFd epoll_;
 };
 
+/// The requests that wait, in the order in which they came; none where the others of the pool were faster.
+std::deque<fcgi::Exchange> accept_together(const Child& child, const ServeOptions& options) {
+  const auto body_limit = static_cast<std::size_t>(options.body_limit_bytes);
+  std::deque<fcgi::Exchange> together;
+  while (together.size() < options.most_together) {
+    auto exchange = fcgi::Exchange::accept(child.listen_fd, body_limit);
+    if (!exchange) break;
+    together.push_back(std::move(*exchange));
+  }
+  return together;
+}
+
+/// True where it did, for a moment: then what waits may have been taken.
+bool leave_to_another(const Child& child, const ServeOptions& options) {
+  if (options.most_together == 1) return false;
+  const auto left = child.turn->left();
+  if (left.count() > 0) std::this_thread::sleep_for(left);
+  return left.count() > 0;
+}
+
+void look_ahead(const std::deque<fcgi::Exchange>& together, const ServeOptions& options) {
+  if (!options.look_ahead) return;
+  std::vector<const http::Request*> requests;
+  for (const fcgi::Exchange& exchange : together) requests.push_back(&exchange.request());
+  options.look_ahead(requests);
+}
+
 constexpr std::chrono::milliseconds kLongestWaitForIdle{2};
 
 /// Calls ServeOptions::when_idle in time.
@@ -161,14 +191,18 @@ int serve(const Child& child, const ServeOptions& options, const Handle& handle)
   IdleWork idle_work(options, door);
   for (std::int64_t served = 0; served < options.max_requests;) {
     if (door.wait() == Door::News::kStop) return 0;
-    auto exchange =
-        fcgi::Exchange::accept(child.listen_fd, static_cast<std::size_t>(options.body_limit_bytes));
-    if (!exchange) continue;
-    exchange->write(respond(exchange->request(), options, watched));
-    exchange.reset();  // its caller need not wait for what follows
+    if (leave_to_another(child, options)) continue;
+    auto together = accept_together(child, options);
+    if (together.empty()) continue;
+    if (together.size() < options.most_together) child.turn->begin();
+    look_ahead(together, options);
+    for (; !together.empty(); ++served) {
+      together.front().write(respond(together.front().request(), options, watched));
+      together.pop_front();  // sends it: its caller need not wait for what follows
+    }
+    child.turn->end();
     if (unfit) throw Error(*unfit);
     idle_work.after_answer();
-    ++served;
   }
   return 0;
 }

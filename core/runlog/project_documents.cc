@@ -1,6 +1,9 @@
 #include "core/runlog/project_documents.h"
 
+#include <algorithm>
+#include <exception>
 #include <utility>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/pg/session.h"
@@ -14,6 +17,9 @@ namespace {
 constexpr std::string_view kInvalidText = "22P02";  // an id that uuid or bigint cannot hold
 constexpr std::string_view kOutOfRange = "22003";
 constexpr std::size_t kMemoryBytes = 4 << 20;  ///< of documents: some hundreds
+
+using Question = ProjectDocuments::Question;
+using Answer = std::optional<StoredDocument>;
 
 }  // namespace
 
@@ -30,40 +36,61 @@ struct ProjectDocuments::Impl {
     has_versions = !session.is_pooled() && !kind.empty() && kind.flag(0, "are_known");
   }
 
-  std::optional<StoredDocument> find(const ProjectId& project_id, const std::string& known_etag) {
-    pg::Session& session = sessions.get();
-    return has_versions ? find_changed(session, project_id, known_etag)
-                        : find_any(session, project_id, known_etag);
-  }
-
-  static std::optional<StoredDocument> find_any(pg::Session& session, const ProjectId& project_id,
-                                                const std::string& known_etag) {
-    const auto found = session.run(sql::kFindDocument, {project_id.str(), unquoted_tag(known_etag)});
-    if (found.empty()) return std::nullopt;
-    return read_document(found, 0);
-  }
-
-  std::optional<StoredDocument> find_changed(pg::Session& session, const ProjectId& project_id,
-                                             const std::string& known_etag) {
-    const DocumentMemory::Entry* entry = memory.find(project_id);
+  pg::Call ask(const Question& question) {
+    const std::string& id = question.project_id.str();
+    const std::string tag = unquoted_tag(question.known_etag);
+    if (!has_versions) return {sql::kFindDocument, {id, tag}};
+    const DocumentMemory::Entry* entry = memory.find(question.project_id);
     const bool is_enough =
-        entry != nullptr && (!entry->document.text.empty() || entry->document.etag == known_etag);
-    const auto found =
-        session.run(sql::kFindChangedDocument,
-                    {project_id.str(), is_enough ? entry->version : "", unquoted_tag(known_etag)});
+        entry != nullptr && (!entry->document.text.empty() || entry->document.etag == question.known_etag);
+    return {sql::kFindChangedDocument, {id, is_enough ? entry->version : "", tag}};
+  }
+
+  Answer find(const Question& question) {
+    if (const auto known = std::ranges::find(ahead, question, &Known::question); known != ahead.end())
+      return known->answer;
+    const auto found = sessions.get().run(ask(question));
+    return read(question, found).value();
+  }
+
+  /// Nothing where the document is unchanged, and has had to go from the memory since ask().
+  std::optional<Answer> read(const Question& question, const pg::Result& found) {
     if (found.empty()) {
-      memory.forget(project_id);
-      return std::nullopt;
+      memory.forget(question.project_id);
+      return Answer();
     }
+    if (!has_versions) return read_document(found, 0);
     if (found.is_null(0, "tag")) {
-      const StoredDocument& document = entry->document;
-      return StoredDocument{document.etag, document.etag == known_etag ? std::string() : document.text};
+      const DocumentMemory::Entry* entry = memory.find(question.project_id);
+      if (entry == nullptr) return std::nullopt;
+      const auto& [etag, text] = entry->document;
+      return StoredDocument{etag, etag == question.known_etag ? std::string() : text};
     }
     StoredDocument document = read_document(found, 0);
-    memory.keep(project_id, {found.text(0, "version"), document});
+    memory.keep(question.project_id, {found.text(0, "version"), document});
     return document;
   }
 
+  void look_ahead(std::span<const Question> questions) {
+    std::vector<Question> asked;
+    for (const Question& each : questions) {
+      if (std::ranges::find(asked, each) == asked.end()) asked.push_back(each);
+    }
+    pg::Session& session = sessions.get();
+    std::vector<pg::Call> calls;
+    for (const Question& each : asked) calls.push_back(ask(each));
+    const auto found = session.run_together(calls);
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+      if (auto answer = read(asked[i], found.at(i)))
+        ahead.push_back({std::move(asked[i]), std::move(*answer)});
+    }
+  }
+
+  struct Known {
+    Question question;
+    Answer answer;
+  };
+  std::vector<Known> ahead;  ///< few: as many as requests wait together
   DocumentMemory memory{kMemoryBytes};
   bool has_versions = false;
   pg::SessionHolder sessions;
@@ -73,16 +100,25 @@ ProjectDocuments::ProjectDocuments(Secret database_url)
     : impl_(std::make_unique<Impl>(std::move(database_url))) {}
 ProjectDocuments::~ProjectDocuments() = default;
 
-std::optional<StoredDocument> ProjectDocuments::find(const ProjectId& project_id,
-                                                     const std::string& known_etag) {
+std::optional<StoredDocument> ProjectDocuments::find(const Question& question) {
   for (bool is_second = false;; is_second = true) {
     try {
-      return impl_->find(project_id, known_etag);
+      return impl_->find(question);
     } catch (const Error& error) {
       if (error.code() == kInvalidText || error.code() == kOutOfRange) return std::nullopt;
       impl_->sessions.drop();
       if (error.kind() != ErrorKind::kUnavailable || is_second) throw;
     }
+  }
+}
+
+void ProjectDocuments::look_ahead(std::span<const Question> questions) noexcept {
+  impl_->ahead.clear();
+  if (questions.size() < 2) return;
+  try {
+    impl_->look_ahead(questions);
+  } catch (const std::exception&) {
+    impl_->ahead.clear();  // an id that the column cannot hold, or PostgreSQL is away
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "core/base/ids.h"
@@ -19,13 +20,26 @@ namespace gp::runlog {
 /// where projects is no plain table.
 class ProjectDocuments {
  public:
+  /// Which document, and the entity tag that its reader has: where that is the current one the text is not
+  /// transferred. Empty: none.
+  struct Question {
+    ProjectId project_id;
+    std::string known_etag;
+
+    bool operator==(const Question&) const = default;
+  };
+
   explicit ProjectDocuments(Secret database_url);
   ~ProjectDocuments();
 
   /// The document, or nothing where there is no such project (an id that the column's type cannot hold
-  /// included) or its spec_json is null. Where `known_etag` equals the current one the text is not
-  /// transferred. Throws Error(kUnavailable) where PostgreSQL is away.
-  std::optional<StoredDocument> find(const ProjectId& project_id, const std::string& known_etag);
+  /// included) or its spec_json is null. Throws Error(kUnavailable) where PostgreSQL is away.
+  std::optional<StoredDocument> find(const Question& question);
+
+  /// Asks for all these in one round trip, each of several that are the same once. find() answers them from
+  /// that until the next call: so call it, with none if need be, before each batch of requests. What could
+  /// not be found out find() asks by itself; never throws.
+  void look_ahead(std::span<const Question> questions) noexcept;
 
  private:
   struct Impl;

@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(a_run_without_a_worker_ends_in_error_and_its_document_says_
   BOOST_TEST(data.at("code") == "worker_lost");
   BOOST_TEST(data.at("retryable") == true);
   BOOST_TEST(data.at("project_id") == "p");
-  const auto document = gp::runlog::ProjectDocuments(url()).find(run.request.project_id, "");
+  const auto document = gp::runlog::ProjectDocuments(url()).find({run.request.project_id, ""});
   BOOST_REQUIRE(document.has_value());
   const gp::Json json = gp::parse_json(document->text);
   BOOST_TEST(json.at("status") == "error");

@@ -83,7 +83,7 @@ BOOST_FIXTURE_TEST_CASE(a_migration_that_only_adds_leaves_older_programs_at_work
   gp::runlog::migrate(url());
   script("INSERT INTO generation_schema (version, name, compatible_from) VALUES (1000, 'adds a column', 1)");
   BOOST_TEST(gp::runlog::schema_mismatch(schema()) == "");
-  BOOST_CHECK_NO_THROW(gp::runlog::ProjectDocuments(url()).find(gp::ProjectId("p"), ""));
+  BOOST_CHECK_NO_THROW(gp::runlog::ProjectDocuments(url()).find({gp::ProjectId("p"), ""}));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_migration_that_takes_something_away_ends_programs_that_need_it, SchemaOf) {
@@ -92,13 +92,13 @@ BOOST_FIXTURE_TEST_CASE(a_migration_that_takes_something_away_ends_programs_that
   script("INSERT INTO generation_schema (version, name, compatible_from) VALUES (1001, 'adds again', 1000)");
   BOOST_TEST(gp::runlog::schema_mismatch(schema()).find("install the newer version") != std::string::npos);
   BOOST_TEST(gp::runlog::schema_mismatch(schema(), 1001) == "");
-  BOOST_CHECK_EXCEPTION(gp::runlog::ProjectDocuments(url()).find(gp::ProjectId("p"), ""), gp::Error,
+  BOOST_CHECK_EXCEPTION(gp::runlog::ProjectDocuments(url()).find({gp::ProjectId("p"), ""}), gp::Error,
                         [](const gp::Error& error) { return error.kind() == gp::ErrorKind::kSchema; });
 }
 
 BOOST_FIXTURE_TEST_CASE(a_database_without_tables_is_older_and_the_message_says_what_to_do, SchemaOf) {
   BOOST_TEST(gp::runlog::schema_mismatch(schema()).find("generate-project migrate") != std::string::npos);
-  BOOST_CHECK_EXCEPTION(gp::runlog::ProjectDocuments(url()).find(gp::ProjectId("p"), ""), gp::Error,
+  BOOST_CHECK_EXCEPTION(gp::runlog::ProjectDocuments(url()).find({gp::ProjectId("p"), ""}), gp::Error,
                         [](const gp::Error& error) { return error.kind() == gp::ErrorKind::kSchema; });
 }
 

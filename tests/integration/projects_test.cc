@@ -2,6 +2,7 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 #include <boost/test/unit_test.hpp>
 
@@ -68,7 +69,7 @@ BOOST_AUTO_TEST_CASE(every_type_of_id_works_and_an_existing_row_is_updated) {
       EventWriter writer(database.url());
       const auto step = first_step(claim, R"({"status":"planning"})");
       BOOST_TEST((writer.write(std::span(&step, 1)).front() == WriteOutcome::kWritten));
-      const auto document = ProjectDocuments(database.url()).find(ProjectId(id), "");
+      const auto document = ProjectDocuments(database.url()).find({ProjectId(id), ""});
       BOOST_REQUIRE(document.has_value());
       BOOST_TEST(gp::parse_json(document->text).at("status") == "planning");
       BOOST_TEST(database.value("SELECT name FROM projects") == "theirs");
@@ -95,7 +96,7 @@ BOOST_AUTO_TEST_CASE(a_row_that_the_table_does_not_let_us_make_is_no_project) {
     EventWriter writer(database.url());  // its events are written all the same: the error must be seen
     const auto step = first_step(claim, "{}");
     BOOST_TEST((writer.write(std::span(&step, 1)).front() == WriteOutcome::kWritten));
-    BOOST_TEST(!ProjectDocuments(database.url()).find(ProjectId("proj_abc"), "").has_value());
+    BOOST_TEST(!ProjectDocuments(database.url()).find({ProjectId("proj_abc"), ""}).has_value());
   }
 }
 
@@ -107,7 +108,7 @@ BOOST_FIXTURE_TEST_CASE(an_older_run_keeps_its_events_and_leaves_the_project_to_
   const auto by_older = first_step(older, R"({"by":"older"})");
   writer.write(std::span(&by_later, 1));
   BOOST_TEST((writer.write(std::span(&by_older, 1)).front() == WriteOutcome::kWritten));
-  BOOST_TEST(gp::parse_json(ProjectDocuments(url()).find(ProjectId("p"), "")->text).at("by") == "later");
+  BOOST_TEST(gp::parse_json(ProjectDocuments(url()).find({ProjectId("p"), ""})->text).at("by") == "later");
   BOOST_TEST(value("SELECT count(*) FROM generation_events") == "2");
 }
 
@@ -117,51 +118,86 @@ BOOST_FIXTURE_TEST_CASE(a_known_tag_saves_the_text, Migrated) {
   const auto step = first_step(claim, R"({"a":1})");
   writer.write(std::span(&step, 1));
   ProjectDocuments documents(url());
-  const auto full = documents.find(ProjectId("p"), "");
+  const auto full = documents.find({ProjectId("p"), ""});
   BOOST_TEST(!full->text.empty());
-  BOOST_TEST(documents.find(ProjectId("p"), full->etag)->text.empty());
-  BOOST_TEST(!documents.find(ProjectId("nobody"), ""));
+  BOOST_TEST(documents.find({ProjectId("p"), full->etag})->text.empty());
+  BOOST_TEST(!documents.find({ProjectId("nobody"), ""}));
   script("UPDATE projects SET spec_json = NULL");
-  BOOST_TEST(!documents.find(ProjectId("p"), ""));
+  BOOST_TEST(!documents.find({ProjectId("p"), ""}));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_reader_that_has_a_document_sees_every_change_of_it, Migrated) {
   ProjectDocuments documents(url());
   const ProjectId project("p");
-  BOOST_TEST(!documents.find(project, ""));
+  BOOST_TEST(!documents.find({project, ""}));
   script(R"(INSERT INTO projects (id, spec_json) VALUES ('p', '{"n":1}'))");
-  const auto first = documents.find(project, "");
-  BOOST_TEST(documents.find(project, "")->text == first->text);
-  BOOST_TEST(documents.find(project, first->etag)->text.empty());
+  const auto first = documents.find({project, ""});
+  BOOST_TEST(documents.find({project, ""})->text == first->text);
+  BOOST_TEST(documents.find({project, first->etag})->text.empty());
   script(R"(UPDATE projects SET spec_json = '{"n":2}')");
-  const auto second = documents.find(project, first->etag);
+  const auto second = documents.find({project, first->etag});
   BOOST_TEST(gp::parse_json(second->text).at("n") == 2);
   BOOST_TEST(second->etag != first->etag);
   script(R"(UPDATE projects SET spec_json = '{"n":1}')");
-  BOOST_TEST(documents.find(project, second->etag)->etag == first->etag);
+  BOOST_TEST(documents.find({project, second->etag})->etag == first->etag);
   script("DELETE FROM projects");
-  BOOST_TEST(!documents.find(project, first->etag));
+  BOOST_TEST(!documents.find({project, first->etag}));
   script(R"(INSERT INTO projects (id, spec_json) VALUES ('p', '{"n":3}'))");
-  BOOST_TEST(gp::parse_json(documents.find(project, "")->text).at("n") == 3);
+  BOOST_TEST(gp::parse_json(documents.find({project, ""})->text).at("n") == 3);
 }
 
 BOOST_FIXTURE_TEST_CASE(who_knew_the_tag_at_first_gets_the_text_later, Migrated) {
   script(R"(INSERT INTO projects (id, spec_json) VALUES ('p', '{"n":1}'))");
-  const auto known = ProjectDocuments(url()).find(ProjectId("p"), "");
+  const auto known = ProjectDocuments(url()).find({ProjectId("p"), ""});
   ProjectDocuments documents(url());
-  BOOST_TEST(documents.find(ProjectId("p"), known->etag)->text.empty());
-  BOOST_TEST(documents.find(ProjectId("p"), known->etag)->text.empty());
-  BOOST_TEST(documents.find(ProjectId("p"), "")->text == known->text);
+  BOOST_TEST(documents.find({ProjectId("p"), known->etag})->text.empty());
+  BOOST_TEST(documents.find({ProjectId("p"), known->etag})->text.empty());
+  BOOST_TEST(documents.find({ProjectId("p"), ""})->text == known->text);
+}
+
+BOOST_FIXTURE_TEST_CASE(questions_that_came_together_are_answered_by_what_was_seen_after_they_came,
+                        Migrated) {
+  using Questions = std::vector<ProjectDocuments::Question>;
+  const auto number_in = [](const auto& document) { return gp::parse_json(document->text).at("n"); };
+  script(R"(INSERT INTO projects (id, spec_json) VALUES ('p', '{"n":1}'), ('q', '{"n":2}'))");
+  ProjectDocuments documents(url());
+  const auto known = documents.find({ProjectId("p"), ""});
+  const Questions questions = {
+      {ProjectId("p"), ""}, {ProjectId("q"), ""}, {ProjectId("p"), known->etag}, {ProjectId("nobody"), ""}};
+  documents.look_ahead(questions);
+  script("DROP TABLE projects");  // nothing can be asked any more
+  BOOST_TEST(number_in(documents.find(questions[0])) == 1);
+  BOOST_TEST(number_in(documents.find(questions[1])) == 2);
+  BOOST_TEST(documents.find(questions[2])->etag == known->etag);
+  BOOST_TEST(documents.find(questions[2])->text.empty());
+  BOOST_TEST(!documents.find(questions[3]));
+
+  documents.look_ahead({});
+  BOOST_CHECK_THROW(documents.find(questions[0]), gp::Error);
+}
+
+BOOST_AUTO_TEST_CASE(one_question_that_the_column_cannot_hold_spoils_no_other) {
+  const Database database;
+  database.script(R"(CREATE TABLE projects (id bigint PRIMARY KEY, spec_json jsonb, updated_at timestamptz);
+                     INSERT INTO projects (id, spec_json) VALUES (1, '{"n":1}'), (2, '{"n":2}'))");
+  gp::runlog::migrate(database.url());
+  ProjectDocuments documents(database.url());
+  const std::vector<ProjectDocuments::Question> questions = {
+      {ProjectId("1"), ""}, {ProjectId("none"), ""}, {ProjectId("2"), ""}};
+  documents.look_ahead(questions);
+  BOOST_TEST(documents.find(questions[0]).has_value());
+  BOOST_TEST(!documents.find(questions[1]).has_value());
+  BOOST_TEST(documents.find(questions[2]).has_value());
 }
 
 BOOST_FIXTURE_TEST_CASE(a_view_in_the_place_of_the_table_is_read_afresh_each_time, Migrated) {
   script(R"(ALTER TABLE projects RENAME TO kept; CREATE VIEW projects AS SELECT * FROM kept;
             INSERT INTO kept (id, spec_json) VALUES ('p', '{"n":1}'))");
   ProjectDocuments documents(url());
-  const auto first = documents.find(ProjectId("p"), "");
-  BOOST_TEST(documents.find(ProjectId("p"), first->etag)->text.empty());
+  const auto first = documents.find({ProjectId("p"), ""});
+  BOOST_TEST(documents.find({ProjectId("p"), first->etag})->text.empty());
   script(R"(UPDATE kept SET spec_json = '{"n":2}')");
-  BOOST_TEST(gp::parse_json(documents.find(ProjectId("p"), first->etag)->text).at("n") == 2);
+  BOOST_TEST(gp::parse_json(documents.find({ProjectId("p"), first->etag})->text).at("n") == 2);
 }
 
 BOOST_FIXTURE_TEST_CASE(what_the_calling_app_overwrites_is_whole_again_with_the_next_step, Migrated) {

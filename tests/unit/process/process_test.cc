@@ -70,25 +70,25 @@ std::string counted_by(const Request& request, const gp::process::Handle& handle
   return added + (timed() == timed_before + 1 ? " timed" : "");
 }
 
-/// A pool in a process of its own whose children answer with their pid.
+int seen_together = 0;  ///< in a child: how many requests it looked at before it answered this one
+
+/// A pool in a process of its own whose children answer with their pid; for /together with seen_together.
 struct Pool {
   support::TempFolder folder;
   std::string socket = folder.path() + "/p.sock";
   pid_t master = 0;
 
   explicit Pool(int processes, std::int64_t max_requests = 1000,
-                const std::function<void()>& when_idle = {}) {
+                const std::function<void(ServeOptions&)>& adjust = {}) {
     master = ::fork();
     if (master == 0) {
       int code = 1;
       try {
         gp::process::PoolOptions options{"test", socket, processes, std::chrono::seconds(5)};
         code = gp::process::run_pool(options, [&](const Child& child) {
-          return gp::process::serve(child, {"GET", "*", 100, max_requests, when_idle},
-                                    [](const Request& request) {
-                                      if (request.path == "/die") ::_exit(9);
-                                      return gp::http::json_response(200, std::to_string(::getpid()));
-                                    });
+          ServeOptions serving{"GET", "*", 100, max_requests};
+          if (adjust) adjust(serving);
+          return gp::process::serve(child, serving, answer);
         });
       } catch (...) {
       }
@@ -96,6 +96,13 @@ struct Pool {
     }
     wait_for([&] { return ask("/") > 0; });
   }
+  static Response answer(const Request& request) {
+    if (request.path == "/die") ::_exit(9);
+    if (request.path == "/slow") std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+    return gp::http::json_response(200,
+                                   std::to_string(request.path == "/together" ? seen_together : ::getpid()));
+  }
+
   ~Pool() {
     ::kill(master, SIGKILL);
     ::waitpid(master, nullptr, 0);
@@ -198,9 +205,11 @@ BOOST_AUTO_TEST_CASE(an_answer_does_not_wait_for_what_is_done_when_idle) {
   std::array<int, 2> may_end{};
   BOOST_REQUIRE(::pipe(begun.data()) == 0);
   BOOST_REQUIRE(::pipe(may_end.data()) == 0);
-  const Pool pool(1, 1000, [&] {
-    char byte = 0;
-    if (::write(begun[1], &byte, 1) != 1 || ::read(may_end[0], &byte, 1) != 1) ::_exit(1);
+  const Pool pool(1, 1000, [&](ServeOptions& options) {
+    options.when_idle = [&] {
+      char byte = 0;
+      if (::write(begun[1], &byte, 1) != 1 || ::read(may_end[0], &byte, 1) != 1) ::_exit(1);
+    };
   });
   for (int i = 0; i < 3; ++i) {
     pollfd entry{begun[0], POLLIN, 0};
@@ -211,6 +220,63 @@ BOOST_AUTO_TEST_CASE(an_answer_does_not_wait_for_what_is_done_when_idle) {
     BOOST_TEST(pool.ask("/") > 0);
   }
   BOOST_TEST(::write(may_end[1], "", 1) == 1);  // so that the child can end
+}
+
+void look_at_several(ServeOptions& options) {
+  options.most_together = 3;
+  options.look_ahead = [](auto together) { seen_together = static_cast<int>(together.size()); };
+}
+
+BOOST_AUTO_TEST_CASE(what_waits_together_is_looked_at_together_up_to_a_bound) {
+  const Pool pool(1, 1000, look_at_several);
+  BOOST_TEST(pool.ask("/together") == 1);
+  std::jthread slow([&] { pool.ask("/slow"); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  std::array<std::atomic<int>, 4> seen{};
+  {
+    std::array<std::jthread, 4> askers;
+    for (std::size_t i = 0; i < askers.size(); ++i)
+      askers[i] = std::jthread([&, i] { seen[i] = pool.ask("/together"); });
+  }
+  std::array<int, 4> sorted{};
+  std::ranges::copy(seen, sorted.begin());
+  std::ranges::sort(sorted);
+  BOOST_TEST((sorted == std::array{1, 3, 3, 3}));
+}
+
+BOOST_AUTO_TEST_CASE(one_that_is_at_it_for_long_keeps_no_other_from_work) {
+  const Pool pool(2, 1000, look_at_several);
+  std::atomic<bool> is_done = false;
+  std::jthread slow([&] {
+    pool.ask("/slow");
+    is_done = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  BOOST_TEST(pool.ask("/") > 0);
+  BOOST_TEST(!is_done);
+}
+
+BOOST_AUTO_TEST_CASE(a_turn_is_seen_by_another_process_and_ends_by_itself) {
+  gp::process::Turn turn;
+  BOOST_TEST(turn.left().count() == 0);
+  const auto in_another_process = [](const auto& check) {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(check() ? 0 : 1);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return status == 0;
+  };
+  BOOST_TEST(in_another_process([&] {
+    turn.begin();
+    return true;
+  }));
+  const auto left = turn.left();  // it is gone, and had no time to end its turn
+  BOOST_TEST((left <= gp::process::Turn::kPatience));
+  std::this_thread::sleep_for(left);
+  BOOST_TEST(turn.left().count() == 0);
+  turn.begin();
+  turn.end();
+  BOOST_TEST(in_another_process([&] { return turn.left().count() == 0; }));
 }
 
 BOOST_AUTO_TEST_CASE(a_child_that_dies_is_replaced_and_the_socket_stays) {
