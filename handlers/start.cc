@@ -16,6 +16,8 @@
 #include <array>
 #include <chrono>
 #include <optional>
+#include <span>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -44,13 +46,25 @@ using gp::runlog::CancelOutcome;
 
 constexpr std::string_view kRequired[] = {"DATABASE_URL"};
 
+constexpr std::size_t kMostTogether = 16;
+constexpr std::string_view kStart = "/start";
 constexpr std::string_view kRunPrefix = "/runs/";
 constexpr std::string_view kCancelSuffix = "/cancel";
+
+/// A body's request, or the problem that it has.
+using Parsed = std::variant<StartRequest, Problem>;
+
+/// What is known of one of several requests that came together before it is handled.
+struct Begun {
+  Parsed parsed;
+  std::optional<Outcome> outcome;
+};
 
 struct App {
   gp::project::Blocklist blocklist;
   gp::runlog::RunIntake intake;
   gp::runlog::RunCanceller canceller;
+  std::unordered_map<const gp::http::Request*, Begun> begun = {};
 };
 
 // Starting
@@ -74,9 +88,7 @@ std::vector<Fault> find_blocked(const StartRequest& request, const gp::project::
   return faults;
 }
 
-/// The request, or the problem that its body has.
-std::variant<StartRequest, Problem> parse(const gp::http::Request& request,
-                                          const gp::project::Blocklist& blocklist) {
+Parsed parse(const gp::http::Request& request, const gp::project::Blocklist& blocklist) {
   if (!is_json(request))
     return Problem{415, "unsupported_media_type", "Content-Type must be application/json."};
   auto parsed = gp::project::parse_start_request(gp::parse_json(request.body));
@@ -119,11 +131,14 @@ gp::http::Response refuse_for_now(const gp::http::Request& request) {
 }
 
 gp::http::Response start(App& app, const gp::http::Request& request) {
-  const auto parsed = parse(request, app.blocklist);
+  const auto begun = app.begun.find(&request);
+  const Parsed parsed =
+      begun == app.begun.end() ? parse(request, app.blocklist) : std::move(begun->second.parsed);
   if (const auto* problem = std::get_if<Problem>(&parsed))
     return gp::http::to_response(*problem, request.request_id);
 
-  const Outcome outcome = app.intake.start(std::get<StartRequest>(parsed));
+  const bool is_done = begun != app.begun.end() && begun->second.outcome;
+  const Outcome outcome = is_done ? *begun->second.outcome : app.intake.start(std::get<StartRequest>(parsed));
   const std::string& run_id = outcome.run_id.str();
   gp::report::report(
       gp::report::RunStartRequested{request.request_id, run_id, std::string(name_of(outcome.kind))});
@@ -133,6 +148,27 @@ gp::http::Response start(App& app, const gp::http::Request& request) {
   response.with("Location", "/events/stream?run_id=" + run_id);
   if (outcome.request_differs) response.with("Idempotent-Request-Differs", "true");
   return response;
+}
+
+/// Parses the requests to start that came together, and records their runs together.
+void begin(App& app, std::span<const gp::http::Request* const> together) {
+  app.begun.clear();
+  if (together.size() < 2) return;
+  std::vector<Begun*> sound;
+  std::vector<const StartRequest*> requests;
+  for (const gp::http::Request* request : together) {
+    if (request->path != kStart) continue;
+    try {
+      Begun& begun = app.begun.emplace(request, Begun{parse(*request, app.blocklist), {}}).first->second;
+      if (!std::holds_alternative<StartRequest>(begun.parsed)) continue;
+      sound.push_back(&begun);
+      requests.push_back(&std::get<StartRequest>(begun.parsed));
+    } catch (const gp::Error&) {
+      continue;  // no JSON: it is found so again, and answered
+    }
+  }
+  auto outcomes = app.intake.start_together(requests);
+  for (std::size_t i = 0; i < sound.size(); ++i) sound[i]->outcome = std::move(outcomes[i]);
 }
 
 // Cancelling
@@ -169,7 +205,7 @@ gp::http::Response cancel(App& app, const std::string& id, const gp::http::Reque
 }
 
 gp::http::Response handle(App& app, const gp::http::Request& request) {
-  if (request.path == "/start") return start(app, request);
+  if (request.path == kStart) return start(app, request);
   if (const auto id = run_to_cancel(request.path)) return cancel(app, *id, request);
   return gp::http::to_response(gp::http::not_found(), request.request_id);
 }
@@ -181,6 +217,8 @@ int run_child(const gp::Config& config, const gp::process::Child& child) {
           gp::runlog::RunCanceller(config.database_url, config.csv_base_url, config.lost_after_s)};
   gp::process::ServeOptions options = gp::process::serve_options(config, "POST, OPTIONS");
   options.when_idle = [&] { app.intake.ring(); };
+  options.most_together = kMostTogether;
+  options.look_ahead = [&](auto together) { begin(app, together); };
   return gp::process::serve(child, options,
                             [&](const gp::http::Request& request) { return handle(app, request); });
 }

@@ -50,8 +50,8 @@ http::Response call(const http::Request& request, const Handle& handle) {
   }
 }
 
-http::Response check_and_call(const http::Request& request, const ServeOptions& options,
-                              const Handle& handle) {
+/// Why a request does not reach the handler.
+std::optional<http::Response> refuse(const http::Request& request, const ServeOptions& options) {
   if (!is_method_allowed(options.methods, request.method)) {
     return http::to_response(http::method_not_allowed(), request.request_id).with("Allow", options.methods);
   }
@@ -60,6 +60,12 @@ http::Response check_and_call(const http::Request& request, const ServeOptions& 
         {413, "body_too_large", fmt::format("The body is larger than {} bytes.", options.body_limit_bytes)},
         request.request_id);
   }
+  return std::nullopt;
+}
+
+http::Response check_and_call(const http::Request& request, const ServeOptions& options,
+                              const Handle& handle) {
+  if (auto refusal = refuse(request, options)) return std::move(*refusal);
   const SteadyTime begun = steady_now();
   http::Response response = call(request, handle);
   metrics::observe(metrics::Histogram::kRequestTime, steady_now() - begun);
@@ -137,7 +143,10 @@ bool leave_to_another(const Child& child, const ServeOptions& options) {
 void look_ahead(const std::deque<fcgi::Exchange>& together, const ServeOptions& options) {
   if (!options.look_ahead) return;
   std::vector<const http::Request*> requests;
-  for (const fcgi::Exchange& exchange : together) requests.push_back(&exchange.request());
+  for (const fcgi::Exchange& exchange : together) {
+    const http::Request& request = exchange.request();
+    if (request.method != "OPTIONS" && !refuse(request, options)) requests.push_back(&request);
+  }
   options.look_ahead(requests);
 }
 

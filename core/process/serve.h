@@ -25,8 +25,9 @@ struct ServeOptions {
   /// one pays where `look_ahead` is worth it: they wait for each other, and the pool's processes leave them
   /// to the one that is at it (Turn).
   std::size_t most_together = 1;
-  /// Called before requests that came together, or one alone, are handled: what a single visit to the
-  /// database can find out for all of them. Must not throw. Null: nothing.
+  /// Called before requests that came together, or one alone, are handled, with those that `handle` will be
+  /// called for, by the same addresses: what a single visit to the database can do for all of them. Must not
+  /// throw. Null: nothing.
   std::function<void(std::span<const http::Request* const>)> look_ahead = {};
 };
 

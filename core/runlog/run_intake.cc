@@ -1,5 +1,10 @@
 #include "core/runlog/run_intake.h"
 
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <iterator>
+#include <string>
 #include <utility>
 
 #include "core/base/error.h"
@@ -18,17 +23,38 @@ using Kind = StartOutcome::Kind;
 
 const StartOutcome kFull{Kind::kQueueFull, {}, false};
 
+using Outcomes = std::vector<std::optional<StartOutcome>>;
+
+/// One of several requests, for which there may be no run.
+struct NewRun {
+  std::size_t place = 0;
+  const project::StartRequest* request = nullptr;
+  std::string stored;
+};
+
+bool is_same_pair(const project::StartRequest& one, const project::StartRequest& other) {
+  return one.project_id == other.project_id && one.chat_id == other.chat_id;
+}
+
 }  // namespace
 
 struct RunIntake::Impl {
   Impl(Secret url, std::int64_t most)
       : sessions(std::move(url), "generate-project start", require_schema), queue_max(most) {}
 
+  static pg::Call find(const project::StartRequest& request, const std::string& stored) {
+    return {sql::kFindRun, {request.project_id.str(), request.chat_id.str(), stored}};
+  }
+
+  static StartOutcome already(const pg::Result& found) {
+    return {Kind::kAlready, RunId(found.text(0, "run_id")), found.flag(0, "request_differs")};
+  }
+
   /// The three statements of a round are one transaction each: whichever of several callers inserts or
   /// restarts the run, the unique constraint and the row's state decide.
   std::optional<StartOutcome> try_once(const project::StartRequest& request, const std::string& stored) {
     pg::Session& session = sessions.get();
-    const auto found = session.run(sql::kFindRun, {request.project_id.str(), request.chat_id.str(), stored});
+    const auto found = session.run(find(request, stored));
     if (found.empty()) {
       const auto inserted =
           session.run(sql::kInsertRun, {make_uuid(), request.project_id.str(), request.chat_id.str(), stored,
@@ -37,7 +63,7 @@ struct RunIntake::Impl {
       if (inserted.is_null(0, "run_id")) return std::nullopt;  // somebody else was first: look again
       return StartOutcome{Kind::kStarted, RunId(inserted.text(0, "run_id")), false};
     }
-    StartOutcome outcome{Kind::kAlready, RunId(found.text(0, "run_id")), found.flag(0, "request_differs")};
+    StartOutcome outcome = already(found);
     if (found.text(0, "state") != "error") return outcome;
     if (found.flag(0, "is_pruned")) {
       renew(request, stored, outcome.run_id);
@@ -48,6 +74,50 @@ struct RunIntake::Impl {
     if (restarted.is_null(0, "run_id")) return std::nullopt;
     outcome.kind = Kind::kRestarted;
     return outcome;
+  }
+
+  void start_together(std::span<const project::StartRequest* const> requests, Outcomes& outcomes) {
+    std::vector<NewRun> asked;
+    for (std::size_t place = 0; place < requests.size(); ++place) {
+      const bool is_second = std::ranges::any_of(
+          asked, [&](const NewRun& before) { return is_same_pair(*before.request, *requests[place]); });
+      if (!is_second)
+        asked.push_back({place, requests[place], dump_json(project::to_json(*requests[place]))});
+    }
+    std::vector<pg::Call> calls;
+    for (const NewRun& each : asked) calls.push_back(find(*each.request, each.stored));
+    pg::Session& session = sessions.get();
+    const auto found = session.run_together(calls);
+    std::vector<NewRun> unknown;
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+      if (found.at(i).empty()) {
+        unknown.push_back(std::move(asked[i]));
+      } else if (found.at(i).text(0, "state") != "error") {
+        outcomes[asked[i].place] = already(found.at(i));
+      }
+    }
+    if (!unknown.empty()) insert(session, unknown, outcomes);
+  }
+
+  void insert(pg::Session& session, const std::vector<NewRun>& runs, Outcomes& outcomes) {
+    std::array<std::vector<std::string>, 5> columns;
+    for (const NewRun& run : runs) {
+      const auto row =
+          std::to_array<std::string>({make_uuid(), run.request->project_id.str(), run.request->chat_id.str(),
+                                      run.stored, run.request->owner_email.reveal()});
+      for (std::size_t i = 0; i < row.size(); ++i) columns.at(i).push_back(row.at(i));
+    }
+    std::vector<pg::Param> params;
+    std::ranges::transform(columns, std::back_inserter(params), pg::Param::array);
+    params.emplace_back(queue_max);
+    is_ring_due = true;  // before: its answer may be lost
+    const auto inserted = session.run({sql::kInsertRuns, std::move(params)});
+    const std::vector<std::string>& run_ids = columns.front();
+    for (int row = 0; row < inserted.size(); ++row) {
+      const auto run_id = std::ranges::find(run_ids, inserted.text(row, "run_id"));
+      const NewRun& run = runs.at(static_cast<std::size_t>(run_id - run_ids.begin()));
+      outcomes[run.place] = StartOutcome{Kind::kStarted, RunId(*run_id), false};
+    }
   }
 
   /// The run is older than the retention: nothing of it is left to go on from. Its next attempt is one of a
@@ -76,6 +146,16 @@ RunIntake::RunIntake(Secret database_url, std::int64_t queue_max)
 RunIntake::~RunIntake() { impl_->ring(); }
 
 void RunIntake::ring() noexcept { impl_->ring(); }
+
+Outcomes RunIntake::start_together(std::span<const project::StartRequest* const> requests) noexcept {
+  Outcomes outcomes(requests.size());
+  try {
+    impl_->start_together(requests, outcomes);
+  } catch (const std::exception&) {
+    impl_->sessions.drop();  // start() tries again, and says what is wrong
+  }
+  return outcomes;
+}
 
 StartOutcome RunIntake::start(const project::StartRequest& request) {
   const std::string stored = dump_json(project::to_json(request));

@@ -2,6 +2,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
+#include <vector>
 
 #include "core/base/ids.h"
 #include "core/base/secret.h"
@@ -28,13 +31,19 @@ struct StartOutcome {
 class RunIntake {
  public:
   /// A run is recorded only while fewer than `queue_max` wait (0: however many). Callers that ask at the same
-  /// moment may each find the last place: the queue grows beyond it by their number at most.
+  /// moment may each find the last places: the queue grows beyond it by what they record then.
   explicit RunIntake(Secret database_url, std::int64_t queue_max = 0);
   ~RunIntake();  ///< rings, where that is due
 
   /// Records the run; ring() is due then. Throws Error(kUnavailable) where PostgreSQL is away. Where the
   /// answer of the COMMIT was lost the statement is simply repeated: it is idempotent by the pair.
   StartOutcome start(const project::StartRequest& request);
+
+  /// The same for requests that came together: two round trips, and one commit for all that are new. Nothing
+  /// for one that takes more than that (its pair is among them twice, its run ended in error, there is no
+  /// room): start() is for those, and for all of them where PostgreSQL is away. Up to some dozens; not null.
+  std::vector<std::optional<StartOutcome>> start_together(
+      std::span<const project::StartRequest* const> requests) noexcept;
 
   /// Rings the queue's doorbell where a run was recorded since the last time: one ring for several. A ring
   /// that is lost costs the run a worker's slow timer.

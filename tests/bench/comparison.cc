@@ -2,9 +2,10 @@
 
 namespace bench {
 
-Load Comparison::measure(int port, const std::string& request, int expected_status) const {
-  load(port, request, expected_status, std::chrono::milliseconds(500));
-  Load load = bench::load(port, request, expected_status, options_.time(std::chrono::seconds(5)));
+Load Comparison::measure(int port, const std::vector<std::string>& requests, int expected_status) const {
+  load(port, requests, expected_status, std::chrono::milliseconds(500));
+  Load load = bench::load(port, requests, expected_status, options_.time(std::chrono::seconds(5)));
+  const std::string& request = requests.front();
   report_.fault_unless_zero(load.wrong, "answers of " + request.substr(0, request.find('\r')) +
                                             " had another status than " + std::to_string(expected_status));
   return load;

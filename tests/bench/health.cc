@@ -14,9 +14,9 @@ void run_health(const Options& options, Report& report) {
   yardsticks.put_file("health", stack.get("/health").body);
 
   const Comparison compare(options, report);
-  const Load file = compare.measure(yardsticks.port(), get_request("/static/health"));
-  const Load hello = compare.measure(yardsticks.port(), get_request("/hello"));
-  const Load health = compare.measure(stack.port(), get_request("/health"));
+  const Load file = compare.measure(yardsticks.port(), {get_request("/static/health")});
+  const Load hello = compare.measure(yardsticks.port(), {get_request("/hello")});
+  const Load health = compare.measure(stack.port(), {get_request("/health")});
   compare.add("/health", health, hello, "bare libfcgi");
   compare.add("/health", health, file, "static file");
 }

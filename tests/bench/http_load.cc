@@ -19,7 +19,7 @@
 namespace bench {
 namespace {
 
-constexpr std::size_t kConnections = 8;
+constexpr std::size_t kConnections = 32;
 
 constexpr std::chrono::seconds kPatience{5};
 
@@ -156,9 +156,10 @@ Load load(int port, const Questions& questions, std::chrono::milliseconds time) 
   return Callers(port, questions).run(time);
 }
 
-Load load(int port, const std::string& request, int expected_status, std::chrono::milliseconds time) {
+Load load(int port, const std::vector<std::string>& requests, int expected_status,
+          std::chrono::milliseconds time) {
   const Questions questions{
-      [&](std::size_t) { return request; },
+      [&](std::size_t number) { return requests[number % requests.size()]; },
       [&](std::size_t, int status, const std::string&) { return status == expected_status; }};
   return load(port, questions, time);
 }

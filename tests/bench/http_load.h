@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "core/base/unique_fd.h"
 #include "tests/bench/samples.h"
@@ -37,12 +38,13 @@ struct Questions {
 std::string get_request(const std::string& target, const std::string& headers = {});
 std::string post_request(const std::string& target, const std::string& json);
 
-/// Eight keep-alive connections, each with one request at a time, as fast as the answers come. What is under
-/// way when `time` is over is waited for and checked, but not counted. Throws std::runtime_error where a
-/// connection breaks.
+/// 32 keep-alive connections, each with one request at
+/// a time, as fast as the answers come. What is under way when `time` is over is waited for and checked, but
+/// not counted. Throws std::runtime_error where a connection breaks.
 Load load(int port, const Questions& questions, std::chrono::milliseconds time);
 
-/// The same request again and again.
-Load load(int port, const std::string& request, int expected_status, std::chrono::milliseconds time);
+/// The same requests over and over.
+Load load(int port, const std::vector<std::string>& requests, int expected_status,
+          std::chrono::milliseconds time);
 
 }  // namespace bench

@@ -20,7 +20,7 @@ std::string quoted_literal(const std::string& text);
 struct Pgbench {
   std::string script;
   std::map<std::string, std::string> variables;  ///< what :name is at the begin, for each client
-  std::size_t clients = 8;
+  std::size_t clients = 32;
 
   /// Scripts ended a second, for `time`. Throws std::runtime_error where there is no pgbench or a statement
   /// fails.

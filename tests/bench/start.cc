@@ -180,9 +180,9 @@ void run_start(const Options& options, Report& report) {
   report.beside("known pairs", repeated.requests_per_second, "1/s",
                 Pgbench{known_pair_script(known.first()), variables}.run(url, time), "pgbench", ">= 0.8");
   const Comparison compare(options, report);
-  const Load hello = compare.measure(yardsticks.port(), get_request("/hello/logged"));
+  const Load hello = compare.measure(yardsticks.port(), {get_request("/hello/logged")});
   compare.add("known pairs", repeated, hello, "bare libfcgi");
-  const Load select = compare.measure(yardsticks.port(), get_request("/hello/logged?select"));
+  const Load select = compare.measure(yardsticks.port(), {get_request("/hello/logged?select")});
   compare.add("known pairs", repeated, select, "bare libfcgi with the select");
 }
 

@@ -1,10 +1,15 @@
+#include <algorithm>
+#include <atomic>
+#include <barrier>
 #include <chrono>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <thread>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
 
 #include "core/base/error.h"
 #include "core/pg/session.h"
@@ -56,6 +61,94 @@ BOOST_AUTO_TEST_CASE(several_runs_are_one_ring_and_what_is_known_is_none) {
     intake.start(request("r"));
   }
   BOOST_TEST(rings() == 1u);  // before it ends
+}
+
+using gp::project::StartRequest;
+using Outcomes = std::vector<std::optional<StartOutcome>>;
+
+Outcomes start_together(RunIntake& intake, const std::vector<StartRequest>& requests) {
+  std::vector<const StartRequest*> pointers;
+  for (const StartRequest& each : requests) pointers.push_back(&each);
+  return intake.start_together(pointers);
+}
+
+BOOST_AUTO_TEST_CASE(requests_that_came_together_are_what_they_are_alone) {
+  RunIntake intake(url());
+  const auto known = intake.start(request("known"));
+  const auto failed = intake.start(request("failed"));
+  script(
+      "UPDATE generation_runs SET state = 'error', finished_at = now(), error_code = 'timeout' "
+      "WHERE project_id = 'failed'");
+  auto other = request("known");
+  other.topic = "Ratios";
+  const auto odd = request("'; DROP TABLE generation_runs; --", "$1 \\ \" {a,b}");
+  const auto outcomes = start_together(
+      intake, {other, request("new"), request("failed"), odd, request("new"), request("new", "chat 2")});
+  BOOST_REQUIRE(outcomes.size() == 6u);
+  BOOST_TEST((outcomes[0]->kind == StartOutcome::Kind::kAlready));
+  BOOST_TEST(outcomes[0]->run_id.str() == known.run_id.str());
+  BOOST_TEST(outcomes[0]->request_differs);
+  for (const std::size_t place : {1, 3, 5}) {
+    BOOST_TEST((outcomes[place]->kind == StartOutcome::Kind::kStarted));
+    BOOST_TEST(!outcomes[place]->request_differs);
+  }
+  BOOST_TEST(!outcomes[2].has_value());  // to be restarted, by itself
+  BOOST_TEST(!outcomes[4].has_value());  // the same pair again
+  const auto again = intake.start(request("new"));
+  BOOST_TEST((again.kind == StartOutcome::Kind::kAlready));
+  BOOST_TEST(again.run_id.str() == outcomes[1]->run_id.str());
+  BOOST_TEST(!again.request_differs);
+  BOOST_TEST((intake.start(odd).run_id.str() == outcomes[3]->run_id.str()));
+  BOOST_TEST(intake.start(request("failed")).run_id.str() == failed.run_id.str());
+  BOOST_TEST(value("SELECT count(*) FROM generation_runs") == "5");
+  BOOST_TEST(value("SELECT count(DISTINCT xmin::text) FROM generation_runs WHERE project_id = 'new'") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(together_no_more_are_recorded_than_there_is_room_for) {
+  RunIntake intake(url(), 3);
+  intake.start(request("first"));
+  const auto outcomes =
+      start_together(intake, {request("a"), request("b"), request("c"), request("d"), request("first")});
+  BOOST_TEST(std::ranges::count_if(outcomes, [](const auto& outcome) {
+               return outcome && outcome->kind == StartOutcome::Kind::kStarted;
+             }) == 2);
+  BOOST_TEST((outcomes.back()->kind == StartOutcome::Kind::kAlready));
+  BOOST_TEST(value("SELECT count(*) FROM generation_runs") == "3");
+  BOOST_TEST((intake.start(request("e")).kind == StartOutcome::Kind::kQueueFull));
+}
+
+BOOST_AUTO_TEST_CASE(several_that_record_the_same_pairs_in_other_orders_make_one_run_of_each) {
+  constexpr int kPairs = 8;
+  constexpr int kRounds = 20;
+  constexpr int kCallers = 4;
+  std::atomic<int> started = 0;
+  std::barrier all_are_here(kCallers);
+  const auto record = [&](bool is_reversed) {
+    RunIntake intake(url());
+    for (int round = 0; round < kRounds; ++round) {
+      all_are_here.arrive_and_wait();
+      std::vector<StartRequest> requests;
+      for (int i = 0; i < kPairs; ++i) requests.push_back(request(fmt::format("{}_{}", round, i)));
+      if (is_reversed) std::ranges::reverse(requests);
+      const auto outcomes = start_together(intake, requests);
+      for (std::size_t i = 0; i < requests.size(); ++i) {
+        const StartOutcome outcome = outcomes[i] ? *outcomes[i] : intake.start(requests[i]);
+        started += outcome.kind == StartOutcome::Kind::kStarted ? 1 : 0;
+      }
+    }
+  };
+  {
+    std::vector<std::jthread> callers;
+    for (int i = 0; i < kCallers; ++i) callers.emplace_back([&, i] { record(i % 2 == 1); });
+  }
+  BOOST_TEST(started == kPairs * kRounds);
+  BOOST_TEST(value("SELECT count(*) FROM generation_runs") == std::to_string(kPairs * kRounds));
+  BOOST_TEST(value("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == "0");
+}
+
+BOOST_AUTO_TEST_CASE(together_nothing_is_said_while_the_database_is_away) {
+  RunIntake intake(gp::Secret("host=/nowhere dbname=none"));
+  for (const auto& outcome : start_together(intake, {request("p"), request("q")})) BOOST_TEST(!outcome);
 }
 
 BOOST_AUTO_TEST_CASE(a_hundred_threads_make_one_run) {

@@ -109,10 +109,11 @@ struct Pool {
   }
 
   /// The pid that answers; 0 where none does.
-  int ask(const std::string& path) const {
+  int ask(const std::string& path, const std::string& method = "GET") const {
     try {
       const gp::UniqueFd fd = support::connect_to(socket);
-      support::send_all(fd.get(), support::fcgi_request({{"REQUEST_METHOD", "GET"}, {"DOCUMENT_URI", path}}));
+      support::send_all(fd.get(),
+                        support::fcgi_request({{"REQUEST_METHOD", method}, {"DOCUMENT_URI", path}}));
       std::string bytes;
       char buffer[4096];
       for (ssize_t got = 0; (got = ::read(fd.get(), buffer, sizeof buffer)) > 0;)
@@ -242,6 +243,15 @@ BOOST_AUTO_TEST_CASE(what_waits_together_is_looked_at_together_up_to_a_bound) {
   std::ranges::copy(seen, sorted.begin());
   std::ranges::sort(sorted);
   BOOST_TEST((sorted == std::array{1, 3, 3, 3}));
+}
+
+BOOST_AUTO_TEST_CASE(what_the_handler_will_not_see_is_not_looked_at) {
+  const Pool pool(1, 1000, look_at_several);
+  std::jthread slow([&] { pool.ask("/slow"); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  std::jthread refused([&] { pool.ask("/together", "DELETE"); });
+  std::jthread preflight([&] { pool.ask("/together", "OPTIONS"); });
+  BOOST_TEST(pool.ask("/together") == 1);
 }
 
 BOOST_AUTO_TEST_CASE(one_that_is_at_it_for_long_keeps_no_other_from_work) {
