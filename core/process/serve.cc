@@ -63,10 +63,9 @@ std::optional<http::Response> refuse(const http::Request& request, const ServeOp
   return std::nullopt;
 }
 
-http::Response check_and_call(const http::Request& request, const ServeOptions& options,
-                              const Handle& handle) {
+http::Response check_and_call(const http::Request& request, const ServeOptions& options, const Handle& handle,
+                              SteadyTime begun) {
   if (auto refusal = refuse(request, options)) return std::move(*refusal);
-  const SteadyTime begun = steady_now();
   http::Response response = call(request, handle);
   metrics::observe(metrics::Histogram::kRequestTime, steady_now() - begun);
   return response;
@@ -176,10 +175,11 @@ ServeOptions serve_options(const Config& config, std::string methods) {
   return {std::move(methods), config.cors_allowed_origins, config.body_limit_bytes, config.max_requests};
 }
 
-http::Response respond(const http::Request& request, const ServeOptions& options, const Handle& handle) {
+http::Response respond(const http::Request& request, const ServeOptions& options, const Handle& handle,
+                       SteadyTime begun) {
   const http::Cors cors(options.allowed_origins, options.methods);
   http::Response response =
-      request.method == "OPTIONS" ? cors.preflight(request) : check_and_call(request, options, handle);
+      request.method == "OPTIONS" ? cors.preflight(request) : check_and_call(request, options, handle, begun);
   cors.apply(request, response);
   response.with("X-Request-ID", request.request_id);
   count_answer(response.status);
@@ -204,9 +204,10 @@ int serve(const Child& child, const ServeOptions& options, const Handle& handle)
     auto together = accept_together(child, options);
     if (together.empty()) continue;
     if (together.size() < options.most_together) child.turn->begin();
+    const SteadyTime begun = steady_now();  // what one waits for the others, and all for the database, counts
     look_ahead(together, options);
     for (; !together.empty(); ++served) {
-      together.front().write(respond(together.front().request(), options, watched));
+      together.front().write(respond(together.front().request(), options, watched, begun));
       together.pop_front();  // sends it: its caller need not wait for what follows
     }
     child.turn->end();

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "core/base/clock.h"
 #include "core/base/config.h"
 #include "core/http/request.h"
 #include "core/http/response.h"
@@ -43,7 +44,9 @@ int serve(const Child& child, const ServeOptions& options, const Handle& handle)
 
 /// What serve() does with one request, without a socket: answers OPTIONS, refuses other methods (405) and
 /// bodies that are too large (413), calls `handle`, turns an exception into its problem (and reports it where
-/// it is ours), adds X-Request-ID and the CORS headers, and counts the answer by its class of status.
-http::Response respond(const http::Request& request, const ServeOptions& options, const Handle& handle);
+/// it is ours), adds X-Request-ID and the CORS headers, counts the answer by its class of status, and
+/// observes the time since `begun` where `handle` was called.
+http::Response respond(const http::Request& request, const ServeOptions& options, const Handle& handle,
+                       SteadyTime begun = steady_now());
 
 }  // namespace gp::process

@@ -25,8 +25,8 @@ const StartOutcome kFull{Kind::kQueueFull, {}, false};
 
 using Outcomes = std::vector<std::optional<StartOutcome>>;
 
-/// One of several requests, for which there may be no run.
-struct NewRun {
+/// One of several requests that came together.
+struct Asked {
   std::size_t place = 0;
   const project::StartRequest* request = nullptr;
   std::string stored;
@@ -77,18 +77,18 @@ struct RunIntake::Impl {
   }
 
   void start_together(std::span<const project::StartRequest* const> requests, Outcomes& outcomes) {
-    std::vector<NewRun> asked;
+    std::vector<Asked> asked;
     for (std::size_t place = 0; place < requests.size(); ++place) {
       const bool is_second = std::ranges::any_of(
-          asked, [&](const NewRun& before) { return is_same_pair(*before.request, *requests[place]); });
+          asked, [&](const Asked& before) { return is_same_pair(*before.request, *requests[place]); });
       if (!is_second)
         asked.push_back({place, requests[place], dump_json(project::to_json(*requests[place]))});
     }
     std::vector<pg::Call> calls;
-    for (const NewRun& each : asked) calls.push_back(find(*each.request, each.stored));
+    for (const Asked& each : asked) calls.push_back(find(*each.request, each.stored));
     pg::Session& session = sessions.get();
     const auto found = session.run_together(calls);
-    std::vector<NewRun> unknown;
+    std::vector<Asked> unknown;
     for (std::size_t i = 0; i < asked.size(); ++i) {
       if (found.at(i).empty()) {
         unknown.push_back(std::move(asked[i]));
@@ -99,9 +99,9 @@ struct RunIntake::Impl {
     if (!unknown.empty()) insert(session, unknown, outcomes);
   }
 
-  void insert(pg::Session& session, const std::vector<NewRun>& runs, Outcomes& outcomes) {
+  void insert(pg::Session& session, const std::vector<Asked>& runs, Outcomes& outcomes) {
     std::array<std::vector<std::string>, 5> columns;
-    for (const NewRun& run : runs) {
+    for (const Asked& run : runs) {
       const auto row =
           std::to_array<std::string>({make_uuid(), run.request->project_id.str(), run.request->chat_id.str(),
                                       run.stored, run.request->owner_email.reveal()});
@@ -115,7 +115,7 @@ struct RunIntake::Impl {
     const std::vector<std::string>& run_ids = columns.front();
     for (int row = 0; row < inserted.size(); ++row) {
       const auto run_id = std::ranges::find(run_ids, inserted.text(row, "run_id"));
-      const NewRun& run = runs.at(static_cast<std::size_t>(run_id - run_ids.begin()));
+      const Asked& run = runs.at(static_cast<std::size_t>(run_id - run_ids.begin()));
       outcomes[run.place] = StartOutcome{Kind::kStarted, RunId(*run_id), false};
     }
   }
