@@ -7,7 +7,7 @@ packages_to_run=(
   libfmt-dev libpq-dev libre2-dev libsqlite3-dev libsystemd-dev libutf8proc-dev libvalijson-dev nginx-light ninja-build
   nlohmann-json3-dev pkgconf postgresql procps util-linux
 )
-packages_to_test=(clang-format clang-tidy git iproute2 libfcgi-bin pgbouncer shellcheck systemd)
+packages_to_test=(chromium chromium-driver clang-format clang-tidy git iproute2 libfcgi-bin pgbouncer shellcheck systemd)
 packages_to_bench=(libnginx-mod-nchan)  # pgbench comes with the server
 packages_to_package=(build-essential debhelper dpkg-dev git lintian)
 packages_to_test_package=(mmdebstrap piuparts systemd-container)  # autopkgtest is in the tree that tests/package/lib/container.sh makes

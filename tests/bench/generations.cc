@@ -16,6 +16,7 @@
 #include "tests/bench/processes.h"
 #include "tests/bench/streams.h"
 #include "tests/support/crowd.h"
+#include "tests/support/program.h"
 #include "tests/support/stack.h"
 
 namespace bench {
@@ -174,7 +175,7 @@ void run_generations(const Options& options, Report& report) {
   const support::Stack stack(settings());
   const std::size_t count = options.streams(500);
   warm_up(stack, count, tokens_per_second(options));
-  const std::vector<pid_t> workers = children_of(stack.pid_of("worker"));
+  const std::vector<pid_t> workers = support::children_of(stack.pid_of("worker"));
   const Memory before = memory_of(workers);
   const double processor_before = processor_seconds_of(workers);
   PeakMemory peak(workers);

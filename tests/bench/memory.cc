@@ -12,6 +12,7 @@
 #include "tests/bench/yardstick_nginx.h"
 #include "tests/support/crowd.h"
 #include "tests/support/log_runs.h"
+#include "tests/support/program.h"
 #include "tests/support/stack.h"
 
 namespace bench {
@@ -23,7 +24,8 @@ struct Held {
 };
 
 Held measure(const support::Stack& stack) {
-  return {memory_of(children_of(stack.pid_of("events"))), memory_of(children_of(stack.pid_of("nginx")))};
+  return {memory_of(support::children_of(stack.pid_of("events"))),
+          memory_of(support::children_of(stack.pid_of("nginx")))};
 }
 
 /// One stream opened and closed, so that what is made at the first use is not counted as a stream's.

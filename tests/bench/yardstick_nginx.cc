@@ -32,13 +32,14 @@ YardstickNginx::YardstickNginx(const support::Stack& stack, const std::string& s
       has_nchan_(::geteuid() == 0 && std::filesystem::exists(kNchanModule)) {
   std::filesystem::create_directories(path("www/static"));
   write_configuration(stack);
-  hello_ = std::make_unique<Program>(
+  hello_ = std::make_unique<support::Program>(
       std::vector<std::string>{std::string(GP_BUILD_DIR) + "/tests/bench/gp-bench-hello", path("hello.sock"),
                                "2", stack.database_url(), select},
       path("hello.log"));
-  nginx_ = std::make_unique<Program>(std::vector<std::string>{"/usr/sbin/nginx", "-p", path(""), "-c",
-                                                              path("nginx.conf"), "-e", path("error.log")},
-                                     path("nginx.log"));
+  nginx_ = std::make_unique<support::Program>(
+      std::vector<std::string>{"/usr/sbin/nginx", "-p", path(""), "-c", path("nginx.conf"), "-e",
+                               path("error.log")},
+      path("nginx.log"));
   put_file("up", "up");
   const auto deadline = gp::steady_now() + std::chrono::seconds(10);
   while (true) {

@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "tests/bench/processes.h"
+#include "tests/support/program.h"
 #include "tests/support/stack.h"
 
 namespace bench {
@@ -32,8 +32,8 @@ class YardstickNginx {
   support::TempFolder folder_;
   int port_;
   bool has_nchan_;
-  std::unique_ptr<Program> hello_;
-  std::unique_ptr<Program> nginx_;
+  std::unique_ptr<support::Program> hello_;
+  std::unique_ptr<support::Program> nginx_;
 };
 
 }  // namespace bench

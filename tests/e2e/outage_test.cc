@@ -8,6 +8,7 @@
 
 #include "core/base/clock.h"
 #include "tests/e2e/on_stack.h"
+#include "tests/support/program.h"
 
 using e2e::OnStack;
 using e2e::stack;
@@ -36,14 +37,7 @@ namespace {
 
 std::string stream_of(const std::string& run_id) { return "/events/stream?run_id=" + run_id; }
 
-/// The children of a pool's master.
-std::vector<int> children_of(const std::string& pool) {
-  const std::string text = support::run(fmt::format("pgrep -P {}", stack().pid_of(pool))).output;
-  std::vector<int> pids;
-  for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1)
-    pids.push_back(std::stoi(text.substr(at)));
-  return pids;
-}
+std::vector<pid_t> children_of(const std::string& pool) { return support::children_of(stack().pid_of(pool)); }
 
 void kill_children(const std::string& pool) {
   for (const int pid : children_of(pool)) ::kill(pid, SIGKILL);

@@ -115,7 +115,7 @@ class Watched {
 
 /// The whole pool's children; their master makes new ones.
 void kill_workers() {
-  for (const int pid : fault::children_of(stack().pid_of("worker"))) ::kill(pid, SIGKILL);
+  for (const int pid : support::children_of(stack().pid_of("worker"))) ::kill(pid, SIGKILL);
 }
 
 bool has_ended(const std::string& run_id) {

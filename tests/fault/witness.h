@@ -14,6 +14,7 @@
 #include "core/sqlite/database.h"
 #include "tests/e2e/on_stack.h"
 #include "tests/fault/csv.h"
+#include "tests/support/program.h"
 
 /// What the fault tests look at to know what the service has done, beside its answers.
 namespace fault {
@@ -30,15 +31,6 @@ inline bool wait_until(const std::function<bool()>& holds, std::chrono::seconds 
   return true;
 }
 
-/// The children of a pool's master.
-inline std::vector<int> children_of(int master) {
-  const std::string text = support::run(fmt::format("pgrep -P {}", master)).output;
-  std::vector<int> pids;
-  for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1)
-    pids.push_back(std::stoi(text.substr(at)));
-  return pids;
-}
-
 /// The worker process that took the run last, as the log tells; 0: it has gone.
 inline int worker_of(const std::string& run_id) {
   const std::string log = stack().log_of("worker");
@@ -46,7 +38,7 @@ inline int worker_of(const std::string& run_id) {
   if (taken == std::string::npos) return 0;
   const std::size_t name = log.rfind("worker[", taken) + 7;
   const std::string title = fmt::format("gp-worker:{}\n", log.substr(name, log.find(']', name) - name));
-  for (const int pid : children_of(stack().pid_of("worker"))) {
+  for (const int pid : support::children_of(stack().pid_of("worker"))) {
     if (support::read_file(fmt::format("/proc/{}/comm", pid)) == title) return pid;
   }
   return 0;

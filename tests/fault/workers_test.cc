@@ -189,7 +189,7 @@ BOOST_AUTO_TEST_CASE(a_new_pool_works_beside_the_workers_of_a_killed_master_and_
 BOOST_AUTO_TEST_CASE(what_a_killed_master_and_all_its_workers_leave_is_looked_after_by_the_next_pool) {
   Begun run("whole_pool", 600);
   const int master = stack().pid_of("worker");
-  const auto children = fault::children_of(master);
+  const auto children = support::children_of(master);
   for (const int pid : children) ::kill(pid, SIGSTOP);  // else they would drain when their master dies
   ::kill(master, SIGKILL);
   for (const int pid : children) ::kill(pid, SIGKILL);
