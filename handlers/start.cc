@@ -46,7 +46,6 @@ using gp::runlog::CancelOutcome;
 
 constexpr std::string_view kRequired[] = {"DATABASE_URL"};
 
-constexpr std::size_t kMostTogether = 16;
 constexpr std::string_view kStart = "/start";
 constexpr std::string_view kRunPrefix = "/runs/";
 constexpr std::string_view kCancelSuffix = "/cancel";
@@ -54,7 +53,7 @@ constexpr std::string_view kCancelSuffix = "/cancel";
 /// A body's request, or the problem that it has.
 using Parsed = std::variant<StartRequest, Problem>;
 
-/// What is known of one of several requests that came together before it is handled.
+/// A request as far as it has got; the outcome is there where it came together with others.
 struct Begun {
   Parsed parsed;
   std::optional<Outcome> outcome;
@@ -131,14 +130,13 @@ gp::http::Response refuse_for_now(const gp::http::Request& request) {
 }
 
 gp::http::Response start(App& app, const gp::http::Request& request) {
-  const auto begun = app.begun.find(&request);
-  const Parsed parsed =
-      begun == app.begun.end() ? parse(request, app.blocklist) : std::move(begun->second.parsed);
-  if (const auto* problem = std::get_if<Problem>(&parsed))
+  auto known = app.begun.extract(&request);
+  const Begun begun = known ? std::move(known.mapped()) : Begun{parse(request, app.blocklist), {}};
+  if (const auto* problem = std::get_if<Problem>(&begun.parsed))
     return gp::http::to_response(*problem, request.request_id);
 
-  const bool is_done = begun != app.begun.end() && begun->second.outcome;
-  const Outcome outcome = is_done ? *begun->second.outcome : app.intake.start(std::get<StartRequest>(parsed));
+  const Outcome outcome =
+      begun.outcome ? *begun.outcome : app.intake.start(std::get<StartRequest>(begun.parsed));
   const std::string& run_id = outcome.run_id.str();
   gp::report::report(
       gp::report::RunStartRequested{request.request_id, run_id, std::string(name_of(outcome.kind))});
@@ -217,7 +215,6 @@ int run_child(const gp::Config& config, const gp::process::Child& child) {
           gp::runlog::RunCanceller(config.database_url, config.csv_base_url, config.lost_after_s)};
   gp::process::ServeOptions options = gp::process::serve_options(config, "POST, OPTIONS");
   options.when_idle = [&] { app.intake.ring(); };
-  options.most_together = kMostTogether;
   options.look_ahead = [&](auto together) { begin(app, together); };
   return gp::process::serve(child, options,
                             [&](const gp::http::Request& request) { return handle(app, request); });

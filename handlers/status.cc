@@ -31,8 +31,7 @@ using gp::http::Response;
 constexpr std::string_view kRequired[] = {"DATABASE_URL"};
 constexpr std::string_view kStatusPrefix = "/status/";
 constexpr std::string_view kRunPrefix = "/runs/";
-constexpr std::size_t kMostTogether = 16;  ///< a query is 10 microseconds of the answer to the first of them
-constexpr std::size_t kIdMaxBytes = 512;   ///< 128 characters of UTF-8
+constexpr std::size_t kIdMaxBytes = 512;  ///< 128 characters of UTF-8
 
 struct App {
   gp::runlog::ProjectDocuments documents;
@@ -104,7 +103,6 @@ int run_child(const gp::Config& config, const gp::process::Child& child) {
   App app{gp::runlog::ProjectDocuments(config.database_url),
           gp::runlog::RunDescriptions(config.database_url)};
   gp::process::ServeOptions options = gp::process::serve_options(config, "GET, HEAD, OPTIONS");
-  options.most_together = kMostTogether;
   options.look_ahead = [&](auto together) { look_ahead(app, together); };
   return gp::process::serve(child, options, [&](const Request& request) { return handle(app, request); });
 }

@@ -119,11 +119,15 @@ class Door {
   UniqueFd epoll_;
 };
 
+std::size_t most_together(const ServeOptions& options) {
+  return options.look_ahead ? options.most_together : 1;
+}
+
 /// The requests that wait, in the order in which they came; none where the others of the pool were faster.
 std::deque<fcgi::Exchange> accept_together(const Child& child, const ServeOptions& options) {
   const auto body_limit = static_cast<std::size_t>(options.body_limit_bytes);
   std::deque<fcgi::Exchange> together;
-  while (together.size() < options.most_together) {
+  while (together.size() < most_together(options)) {
     auto exchange = fcgi::Exchange::accept(child.listen_fd, body_limit);
     if (!exchange) break;
     together.push_back(std::move(*exchange));
@@ -133,7 +137,7 @@ std::deque<fcgi::Exchange> accept_together(const Child& child, const ServeOption
 
 /// True where it did, for a moment: then what waits may have been taken.
 bool leave_to_another(const Child& child, const ServeOptions& options) {
-  if (options.most_together == 1) return false;
+  if (!options.look_ahead) return false;
   const auto left = child.turn->left();
   if (left.count() > 0) std::this_thread::sleep_for(left);
   return left.count() > 0;
@@ -203,7 +207,7 @@ int serve(const Child& child, const ServeOptions& options, const Handle& handle)
     if (leave_to_another(child, options)) continue;
     auto together = accept_together(child, options);
     if (together.empty()) continue;
-    if (together.size() < options.most_together) child.turn->begin();
+    if (together.size() < most_together(options)) child.turn->begin();
     const SteadyTime begun = steady_now();  // what one waits for the others, and all for the database, counts
     look_ahead(together, options);
     for (; !together.empty(); ++served) {

@@ -22,14 +22,12 @@ struct ServeOptions {
   /// What an answer need not wait for: called after one is sent, where no other connection waits, else after
   /// a later one, 2 ms after the last call at most. Must not throw. Null: nothing.
   std::function<void()> when_idle = {};
-  /// How many requests that wait together one process reads before it answers the first of them. More than
-  /// one pays where `look_ahead` is worth it: they wait for each other, and the pool's processes leave them
-  /// to the one that is at it (Turn).
-  std::size_t most_together = 1;
   /// Called before requests that came together, or one alone, are handled, with those that `handle` will be
   /// called for, by the same addresses: what a single visit to the database can do for all of them. Must not
-  /// throw. Null: nothing.
+  /// throw. Null: requests are read one at a time. Else they wait for each other, and the pool's processes
+  /// leave them to the one that is at it (Turn).
   std::function<void(std::span<const http::Request* const>)> look_ahead = {};
+  std::size_t most_together = 16;  ///< how many one process reads before it answers the first of them
 };
 
 using Handle = std::function<http::Response(const http::Request&)>;
@@ -37,7 +35,7 @@ using Handle = std::function<http::Response(const http::Request&)>;
 /// The options for a handler, from the settings.
 ServeOptions serve_options(const Config& config, std::string methods);
 
-/// The blocking loop of one child, one request at a time (`most_together` at a time) until it is told to stop
+/// The blocking loop of one child, one request at a time (with `look_ahead` several) until it is told to stop
 /// or has served max_requests. Returns 0. Where `handle` throws Error(kSchema), its request is answered and
 /// the error thrown on: the child ends, and with it the pool.
 int serve(const Child& child, const ServeOptions& options, const Handle& handle);
