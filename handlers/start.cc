@@ -151,7 +151,6 @@ gp::http::Response start(App& app, const gp::http::Request& request) {
 /// Parses the requests to start that came together, and records their runs together.
 void begin(App& app, std::span<const gp::http::Request* const> together) {
   app.begun.clear();
-  if (together.size() < 2) return;
   std::vector<Begun*> sound;
   std::vector<const StartRequest*> requests;
   for (const gp::http::Request* request : together) {

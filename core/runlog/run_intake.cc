@@ -149,6 +149,7 @@ void RunIntake::ring() noexcept { impl_->ring(); }
 
 Outcomes RunIntake::start_together(std::span<const project::StartRequest* const> requests) noexcept {
   Outcomes outcomes(requests.size());
+  if (requests.size() < 2) return outcomes;
   try {
     impl_->start_together(requests, outcomes);
   } catch (const std::exception&) {

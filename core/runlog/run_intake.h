@@ -41,7 +41,8 @@ class RunIntake {
 
   /// The same for requests that came together: two round trips, and one commit for all that are new. Nothing
   /// for one that takes more than that (its pair is among them twice, its run ended in error, there is no
-  /// room): start() is for those, and for all of them where PostgreSQL is away. Up to some dozens; not null.
+  /// room), nor for one alone: start() is for those, and for all of them where PostgreSQL is away. Up to some
+  /// dozens; not null.
   std::vector<std::optional<StartOutcome>> start_together(
       std::span<const project::StartRequest* const> requests) noexcept;
 

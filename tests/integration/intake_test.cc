@@ -104,6 +104,13 @@ BOOST_AUTO_TEST_CASE(requests_that_came_together_are_what_they_are_alone) {
   BOOST_TEST(value("SELECT count(DISTINCT xmin::text) FROM generation_runs WHERE project_id = 'new'") == "1");
 }
 
+BOOST_AUTO_TEST_CASE(one_alone_is_left_to_start) {
+  RunIntake intake(url());
+  BOOST_TEST(start_together(intake, {}).empty());
+  BOOST_TEST(!start_together(intake, {request("p")}).front());
+  BOOST_TEST(value("SELECT count(*) FROM generation_runs") == "0");
+}
+
 BOOST_AUTO_TEST_CASE(together_no_more_are_recorded_than_there_is_room_for) {
   RunIntake intake(url(), 3);
   intake.start(request("first"));
