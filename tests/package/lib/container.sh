@@ -3,9 +3,14 @@
 # A Debian system of its own, with systemd as its first process: systemd-nspawn on a tree that mmdebstrap makes once and that stays
 # as it is (what a boot writes goes to an overlay in memory). The network is the container's own loopback.
 
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
-security_mirror=${DEBIAN_SECURITY_MIRROR:-http://deb.debian.org/debian-security}
 suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+
+# apt_source RELEASE   where this machine's own apt has it from: the first of its sources; nothing where it has none.
+apt_source() {
+  # shellcheck disable=SC2016  # the names are apt's
+  apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' |
+    awk -v release="$1" '$1 == release && !found {sub("/$", "", $2); print $2; found = 1}'
+}
 
 # Ends the test, loudly, where this machine cannot do it.
 require_container_machine() {
@@ -16,6 +21,10 @@ require_container_machine() {
   done
   [[ $(. /etc/os-release && echo "$ID") == debian && -n $suite ]] || skip "this is no Debian release, so the package was not built for one"
   unshare --mount --pid --net --fork true 2>/dev/null || skip "this machine does not let root make namespaces"
+  mirror=${DEBIAN_MIRROR:-$(apt_source "$suite")}
+  security_mirror=${DEBIAN_SECURITY_MIRROR:-$(apt_source "$suite-security")}
+  [[ -n $mirror && -n $security_mirror ]] ||
+    skip "apt has no source of $suite and $suite-security here: name them in DEBIAN_MIRROR and DEBIAN_SECURITY_MIRROR"
 }
 
 # make_tree DEB   the folder $tree holds a Debian with nginx, PostgreSQL, autopkgtest (which wants dpkg-dev) and what the package depends on.
