@@ -38,9 +38,9 @@ struct Questions {
 std::string get_request(const std::string& target, const std::string& headers = {});
 std::string post_request(const std::string& target, const std::string& json);
 
-/// 32 keep-alive connections, each with one request at
-/// a time, as fast as the answers come. What is under way when `time` is over is waited for and checked, but
-/// not counted. Throws std::runtime_error where a connection breaks.
+/// 32 keep-alive connections, each with one request at a time, as fast as the answers come. What is under way
+/// when `time` is over is waited for and checked, but not counted. Throws std::runtime_error where a
+/// connection breaks.
 Load load(int port, const Questions& questions, std::chrono::milliseconds time);
 
 /// The same requests over and over.

@@ -124,13 +124,10 @@ BOOST_AUTO_TEST_CASE(event_source_bridges_whatever_breaks_and_stops_by_itself_at
   page.generate("Fractions breaking", 250);
   const std::string run_id = page.run_id();
   page.browser.run(kNoteIds);
-  const auto has = [&](int count) {
-    return page.browser.wait_for(fmt::format("ids.length >= {}", count), kPatience);
-  };
   const auto reopened = [&](int times) {
     return page.browser.wait_for(fmt::format("opens > {}", times), kPatience);
   };
-  BOOST_TEST(has(3));
+  BOOST_TEST(page.browser.wait_for("ids.length >= 3", kPatience));
   for (const pid_t pid : support::children_of(stack().pid_of("events"))) ::kill(pid, SIGKILL);
   BOOST_TEST(reopened(1));
   ::kill(stack().pid_of("nginx"), SIGHUP);
