@@ -12,19 +12,23 @@ apt_source() {
     awk -v release="$1" '$1 == release && !found {sub("/$", "", $2); print $2; found = 1}'
 }
 
-# Ends the test, loudly, where this machine cannot do it.
-require_container_machine() {
+# These end the test, loudly, where this machine cannot do it: make a Debian, and boot it with a network of its own.
+require_debian_machine() {
   ((EUID == 0)) || skip "systemd-nspawn needs root"
   local tool
   for tool in systemd-nspawn mmdebstrap nsenter dpkg-deb; do
     command -v "$tool" >/dev/null || skip "$tool is not installed"
   done
   [[ $(. /etc/os-release && echo "$ID") == debian && -n $suite ]] || skip "this is no Debian release, so the package was not built for one"
-  unshare --mount --pid --net --fork true 2>/dev/null || skip "this machine does not let root make namespaces"
   mirror=${DEBIAN_MIRROR:-$(apt_source "$suite")}
   security_mirror=${DEBIAN_SECURITY_MIRROR:-$(apt_source "$suite-security")}
   [[ -n $mirror && -n $security_mirror ]] ||
     skip "apt has no source of $suite and $suite-security here: name them in DEBIAN_MIRROR and DEBIAN_SECURITY_MIRROR"
+}
+
+require_container_machine() {
+  require_debian_machine
+  unshare --mount --pid --net --fork ip link set lo up 2>/dev/null || skip "this machine does not let root make a namespace with a loopback of its own"
 }
 
 # make_tree DEB   the folder $tree holds a Debian with nginx, PostgreSQL, autopkgtest (which wants dpkg-dev) and what the package depends on.
