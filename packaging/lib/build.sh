@@ -16,5 +16,14 @@ build_log() {
 
 run_tests() {
   say "testing (preset $1)"
-  (cd "$top" && ctest --preset "$1")
+  (cd "$top" && ctest --preset "$1") | say_why_skipped "$top/build/cmake/$1/Testing/Temporary/LastTest.log.tmp"
+}
+
+# Passes ctest's lines on, and behind one of a test that was skipped the reason that it gave, from the log that ctest writes meanwhile.
+say_why_skipped() {
+  local line
+  while IFS= read -r line; do
+    printf '%s\n' "$line"
+    [[ $line != *'***Skipped'* ]] || grep -a SKIPPED "$1" | tail -n 1
+  done
 }
