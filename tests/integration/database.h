@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdexcept>
 #include <string>
 
 #include "core/base/ids.h"
@@ -52,6 +53,15 @@ class Database {
     const std::string sql = "SELECT (" + expression + ")::text AS value";
     const auto rows = session.run({"value", sql});
     return rows.is_null(0, "value") ? "null" : rows.text(0, "value");
+  }
+  /// Ends the sessions of that name, of which there must be one; those of other databases are other tests'.
+  void end_sessions(const std::string& application_name) const {
+    const std::string ended = value(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND "
+        "application_name = '" +
+        application_name + "'");
+    if (ended == "0") throw std::runtime_error("no session of '" + application_name + "' to end");
   }
 
  private:

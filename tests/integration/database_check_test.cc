@@ -94,10 +94,7 @@ BOOST_FIXTURE_TEST_CASE(the_probe_tells_what_health_ready_asks, Migrated) {
   health = probe.look();
   BOOST_TEST(health.queued == 1);
   BOOST_TEST(health.oldest_queued.count() >= 90);
-  script(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'generate-project "
-      "health' AND datname "
-      "= current_database()");
+  end_sessions("generate-project health");
   BOOST_TEST(probe.look().is_reachable);  // on a new session
   BOOST_TEST(!gp::runlog::LogProbe(gp::Secret("postgresql:///x?host=/nonexistent")).look().is_reachable);
 }

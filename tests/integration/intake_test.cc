@@ -212,9 +212,7 @@ BOOST_AUTO_TEST_CASE(text_of_any_kind_is_data_and_never_a_statement) {
 BOOST_AUTO_TEST_CASE(a_broken_connection_is_made_anew) {
   RunIntake intake(url());
   intake.start(request("p"));
-  script(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE "
-      "'generate-project%'");
+  end_sessions("generate-project start");
   try {
     intake.start(request("p"));
   } catch (const gp::Error& error) {

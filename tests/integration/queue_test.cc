@@ -27,11 +27,6 @@ namespace {
 struct Fixture : Migrated {
   RunQueue queue(const std::string& owner) const { return {url(), url(), {owner, seconds(2)}}; }
   void start(const std::string& project_id) const { RunIntake(url()).start(request(project_id)); }
-  void end_sessions() const {
-    script(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "
-        "application_name = 'generate-project worker'");
-  }
   void expire() const { script("UPDATE generation_runs SET lease_expires_at = now() - interval '1 second'"); }
 };
 
@@ -99,7 +94,7 @@ BOOST_AUTO_TEST_CASE(after_an_outage_owners_get_a_lease_of_grace) {
   RunQueue other = queue("host/1");
   const Lease lease = owner.claim(1).front().lease;
   BOOST_TEST(other.claim(1).empty());
-  end_sessions();
+  end_sessions("generate-project worker");
   expire();
   BOOST_CHECK_THROW(other.claim(1), gp::Error);
   BOOST_TEST(other.claim(1).empty());  // connected again, but the owner could not renew either

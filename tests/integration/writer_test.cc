@@ -254,9 +254,7 @@ BOOST_AUTO_TEST_CASE(a_batch_that_fails_at_its_commit_is_not_written_and_the_nex
 BOOST_AUTO_TEST_CASE(a_writer_whose_connection_breaks_writes_with_the_next_one) {
   const Claim run = claim("p");
   write({step(run, 1)});
-  script(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'generate-project "
-      "shipper'");
+  end_sessions("generate-project shipper");
   BOOST_CHECK_EXCEPTION(write({step(run, 2)}), gp::Error, [](const gp::Error& error) {
     return error.kind() == gp::ErrorKind::kInDoubt || error.kind() == gp::ErrorKind::kUnavailable;
   });
