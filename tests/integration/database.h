@@ -3,6 +3,8 @@
 #include <stdexcept>
 #include <string>
 
+#include <fmt/format.h>
+
 #include "core/base/ids.h"
 #include "core/base/secret.h"
 #include "core/pg/session.h"
@@ -56,11 +58,10 @@ class Database {
   }
   /// Ends the sessions of that name, of which there must be one; those of other databases are other tests'.
   void end_sessions(const std::string& application_name) const {
-    const std::string ended = value(
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() "
-        "AND "
-        "application_name = '" +
-        application_name + "'");
+    const std::string ended =
+        value(fmt::format("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                          "WHERE datname = current_database() AND application_name = '{}'",
+                          application_name));
     if (ended == "0") throw std::runtime_error("no session of '" + application_name + "' to end");
   }
 
