@@ -2,17 +2,15 @@
 
 #include <algorithm>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <fmt/format.h>
 
-#include "core/base/clock.h"
 #include "tests/e2e/on_stack.h"
+#include "tests/support/wait.h"
 
 using e2e::OnStack;
 using e2e::stack;
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 using support::start_body;
 
@@ -42,12 +40,8 @@ std::string state_of(const std::string& run_id) {
 
 /// Waits until so many of `runs` have ended in error; false where that takes a minute.
 bool wait_for_errors(const std::vector<std::string>& runs, std::ptrdiff_t count) {
-  const auto deadline = gp::steady_now() + seconds(60);
-  while (std::ranges::count(runs, "error", state_of) < count) {
-    if (gp::steady_now() > deadline) return false;
-    std::this_thread::sleep_for(milliseconds(50));
-  }
-  return true;
+  return support::wait_until([&] { return std::ranges::count(runs, "error", state_of) >= count; },
+                             seconds(60));
 }
 
 }  // namespace

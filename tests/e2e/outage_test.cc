@@ -9,6 +9,7 @@
 #include "core/base/clock.h"
 #include "tests/e2e/on_stack.h"
 #include "tests/support/program.h"
+#include "tests/support/wait.h"
 
 using e2e::OnStack;
 using e2e::stack;
@@ -213,9 +214,7 @@ BOOST_AUTO_TEST_CASE(a_client_that_reads_nothing_disturbs_nobody) {
 
 BOOST_AUTO_TEST_CASE(a_pool_that_is_gone_is_a_clear_answer_and_no_end_for_streams) {
   for (const char* pool : {"status", "events"}) ::kill(stack().pid_of(pool), SIGTERM);
-  const auto deadline = gp::steady_now() + seconds(20);
-  while (gp::steady_now() < deadline && stack().get("/status/slow_client").status != 503)
-    support::run("sleep 0.2");
+  support::wait_until([] { return stack().get("/status/slow_client").status == 503; }, seconds(20));
   const auto reply = stack().get("/status/slow_client");
   BOOST_TEST(reply.status == 503);
   BOOST_TEST(reply.header("content-type") == "application/problem+json");

@@ -3,19 +3,20 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <fmt/format.h>
 
-#include "core/base/clock.h"
 #include "core/runlog/doorbell.h"
 #include "core/runlog/event_writer.h"
 #include "tests/e2e/metrics.h"
 #include "tests/e2e/on_stack.h"
 #include "tests/support/crowd.h"
 #include "tests/support/log_runs.h"
+#include "tests/support/wait.h"
 
 using e2e::metric;
 using e2e::OnStack;
@@ -104,18 +105,17 @@ CrowdOptions quick_browsers() {
   return options;
 }
 
+double stored_events() { return metric("generate_project_spool_events_stored_total"); }
 double replayed_from_spool() { return metric(R"(generate_project_events_replayed_total{source="spool"})"); }
 
 /// What was served is kept a moment later: `replay` is repeated until all its `events` come from the spool.
-template <class Replay>
-void wait_until_kept(double events, const Replay& replay) {
-  const auto deadline = gp::steady_now() + seconds(20);
-  double before = 0;
-  do {
-    BOOST_REQUIRE_MESSAGE(gp::steady_now() < deadline, "what was served is not kept");
-    before = replayed_from_spool();
+void wait_until_kept(double events, const std::function<void()>& replay) {
+  const auto is_kept = [&] {
+    const double before = replayed_from_spool();
     replay();
-  } while (replayed_from_spool() != before + events);
+    return replayed_from_spool() == before + events;
+  };
+  BOOST_REQUIRE(support::wait_until(is_kept, seconds(20)));
 }
 
 int child_of(const std::string& pool) {
@@ -208,6 +208,7 @@ BOOST_AUTO_TEST_CASE(a_finished_run_that_was_served_here_is_replayed_without_the
   Writer writer;
   for (std::size_t run = 0; run < runs.size(); ++run)
     writer.write({runs.step(run, 1), runs.step(run, 2), runs.step(run, 3), runs.last_step(run, 4)});
+  const double stored = stored_events();
   const auto replay_all = [&](std::int64_t cursor) {
     Crowd crowd(stack().port(), quick_browsers());
     for (std::size_t i = 0; i < 200; ++i) crowd.add(runs.target(i % runs.size()), cursor);
@@ -216,6 +217,7 @@ BOOST_AUTO_TEST_CASE(a_finished_run_that_was_served_here_is_replayed_without_the
     BOOST_TEST(crowd.totals().events == 200u * static_cast<std::uint64_t>(4 - cursor));
   };
   wait_until_kept(200 * 4, [&] { replay_all(0); });
+  BOOST_TEST(stored_events() >= stored + 80);
   const double reads = metric("generate_project_catch_up_reads_total");
   const double replayed = replayed_from_spool();
   for (std::int64_t cursor = 0; cursor < 4; ++cursor) replay_all(cursor);
@@ -231,12 +233,14 @@ BOOST_AUTO_TEST_CASE(a_finished_run_that_was_served_here_is_replayed_without_the
 
 BOOST_AUTO_TEST_CASE(an_open_run_is_replayed_while_the_database_is_away_and_goes_on_when_it_is_back) {
   const LogRuns runs(database_url(), 1);
+  const double stored = stored_events();
   Writer().write({runs.step(0, 1), runs.step(0, 2)});
   wait_until_kept(2, [&] {
     support::EventStream first(stack().port(), runs.target(0));
     BOOST_TEST(first.next()->id == 1);
     BOOST_TEST(first.next()->id == 2);
   });
+  BOOST_TEST(stored_events() >= stored + 2);
   stack().stop_database();
   support::EventStream stream(stack().port(), runs.target(0));
   BOOST_TEST(stream.reply().status == 200);

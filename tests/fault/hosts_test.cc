@@ -2,7 +2,6 @@
 // read or written, a host that is cut off loses its runs to the other and does no harm when it is back, and a
 // failover loses nothing that a client has seen - not even what the standby had not got yet.
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,12 +14,14 @@
 #include "core/base/clock.h"
 #include "tests/fault/two_hosts.h"
 #include "tests/support/stack.h"
+#include "tests/support/wait.h"
 
 using fault::TwoHosts;
 using gp::Json;
 using std::chrono::seconds;
 using support::start_body;
 using support::StreamEvent;
+using support::wait_until;
 
 namespace {
 
@@ -33,15 +34,6 @@ struct OnHosts {
 };
 
 TwoHosts& hosts() { return *OnHosts::hosts; }
-
-bool wait_until(const std::function<bool()>& holds, seconds patience) {
-  const auto deadline = gp::steady_now() + patience;
-  while (!holds()) {
-    if (gp::steady_now() >= deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  return true;
-}
 
 bool is_end(const StreamEvent& event) { return event.name == "run_completed" || event.name == "error"; }
 

@@ -12,15 +12,16 @@
 
 #include "tests/fault/witness.h"
 #include "tests/support/crowd.h"
+#include "tests/support/wait.h"
 
 using e2e::OnStack;
 using fault::Follower;
 using fault::sql;
 using fault::stack;
-using fault::wait_until;
 using gp::Json;
 using std::chrono::seconds;
 using support::start_body;
+using support::wait_until;
 
 namespace {
 

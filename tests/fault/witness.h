@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -20,16 +19,6 @@
 namespace fault {
 
 using e2e::stack;
-
-/// Waits for a condition; false after `patience`.
-inline bool wait_until(const std::function<bool()>& holds, std::chrono::seconds patience) {
-  const auto deadline = gp::steady_now() + patience;
-  while (!holds()) {
-    if (gp::steady_now() >= deadline) return false;
-    support::run("sleep 0.05");
-  }
-  return true;
-}
 
 /// The worker process that took the run last, as the log tells; 0: it has gone.
 inline int worker_of(const std::string& run_id) {

@@ -8,16 +8,17 @@
 #include <fmt/format.h>
 
 #include "tests/fault/witness.h"
+#include "tests/support/wait.h"
 
 using e2e::OnStack;
 using fault::Follower;
 using fault::sql;
 using fault::stack;
-using fault::wait_until;
 using gp::Json;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using support::start_body;
+using support::wait_until;
 
 namespace {
 
