@@ -173,12 +173,13 @@ class StreamServer::Impl {
     if (channel == nullptr) return;  // everybody has gone meanwhile
     try {
       Delivery delivery(answer);
-      for (Stream* stream : channel->streams) {
+      for (Stream* stream : channel->concerned_by(answer)) {
         if (stream->cursor < answer.asked.after) continue;  // its own read is on its way
         offer(*stream, answer, delivery);
         note_end_of(*stream);
       }
       delivery.count();
+      channel->settle(answer);
     } catch (const Error& error) {
       report::report(report::ThreadFailed{"event loop", error.what()});
     }

@@ -16,10 +16,15 @@ using std::chrono::seconds;
 constexpr std::size_t kMostMessages = 100000;
 constexpr seconds kPatience{10};  ///< for one message to be everywhere
 
-support::CrowdOptions no_reconnects() {
+support::CrowdOptions an_audience() {
   support::CrowdOptions options;
   options.reconnects = false;
+  options.connects_per_second = 20000;  // more than anything here can open
   return options;
+}
+
+double rate(std::uint64_t count, std::chrono::duration<double> took) {
+  return static_cast<double>(count) / std::max(took.count(), 0.001);
 }
 
 }  // namespace
@@ -37,10 +42,11 @@ FanOut::FanOut(FanOutPlan plan, Publish publish)
 
 FanOutResult FanOut::run(const std::function<std::size_t(support::Crowd&)>& open,
                          const std::function<void(const support::Crowd&)>& note_faults) {
-  support::CrowdOptions options = no_reconnects();
+  support::CrowdOptions options = an_audience();
   options.on_event = [this](const support::CrowdEvent& event) { take(event); };
   support::Crowd crowd(plan_.port, options);
   for (std::size_t i = 0; i < plan_.streams; ++i) crowd.add(plan_.target);
+  const auto coming = gp::steady_now();
   open_ = open(crowd);
   begin_ = last_delivery_ = gp::steady_now();
   std::jthread publisher([this] { publish_all(); });
@@ -51,9 +57,12 @@ FanOutResult FanOut::run(const std::function<std::size_t(support::Crowd&)>& open
   drive(crowd, is_over, plan_.time + kPatience + kPatience);
   publisher.join();
   note_faults(crowd);
-  const std::chrono::duration<double> took = last_delivery_ - begin_;
-  return {open_, static_cast<std::uint64_t>(published_), delivered_,
-          static_cast<double>(delivered_) / std::max(took.count(), 0.001), book_.lags()};
+  return {open_,
+          rate(open_, begin_ - coming),
+          static_cast<std::uint64_t>(published_),
+          delivered_,
+          rate(delivered_, last_delivery_ - begin_),
+          book_.lags()};
 }
 
 void FanOut::publish_all() {

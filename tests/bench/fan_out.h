@@ -29,6 +29,7 @@ struct FanOutPlan {
 
 struct FanOutResult {
   std::size_t open = 0;
+  double opened_per_second = 0;
   std::uint64_t published = 0;
   std::uint64_t delivered = 0;
   double deliveries_per_second = 0;

@@ -93,11 +93,14 @@ void compare(const Round& round, const support::Stack& stack, const YardstickNgi
              HealthBeside& health) {
   const FanOutResult ours = health.during([&] { return run_ours(round, stack); });
   if (!yardsticks.has_nchan()) {
+    round.report.figure(round.measure("streams opened"), ours.opened_per_second, "1/s");
     round.report.figure(round.measure("deliveries"), ours.deliveries_per_second, "1/s");
     round.report.times(round.measure("lag"), ours.lags);
     return;
   }
   const FanOutResult nchan = run_nchan(round, yardsticks.port());
+  round.report.beside(round.measure("streams opened"), ours.opened_per_second, "1/s", nchan.opened_per_second,
+                      "nchan");
   round.report.beside(round.measure("deliveries"), ours.deliveries_per_second, "1/s",
                       nchan.deliveries_per_second, "nchan");
   round.report.times_beside(round.measure("lag"), ours.lags, nchan.lags, "nchan");
