@@ -20,10 +20,10 @@ bool is_news(const TailAnswer& answer, std::int64_t newest) {
          (!tail.events.empty() && tail.events.back().id > newest);
 }
 
-/// Does it wait for a read of its own, now that `answer` was offered to it? An unanswered poll to which the
-/// whole log had nothing to say does not.
+/// Does it wait for a read of its own, now that `answer` was offered to those whose cursor it covers? An
+/// unanswered poll to which the whole log had nothing to say does not.
 bool is_waiting(const Stream& stream, const TailAnswer& answer, std::int64_t newest) {
-  if (stream.cursor < newest || stream.is_lagging) return true;
+  if (stream.cursor < std::max(newest, answer.asked.after) || stream.is_lagging) return true;
   return stream.phase == Phase::kOpening && !(stream.is_poll() && answer.is_authoritative());
 }
 

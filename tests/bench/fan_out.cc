@@ -19,7 +19,7 @@ constexpr seconds kPatience{10};  ///< for one message to be everywhere
 support::CrowdOptions an_audience() {
   support::CrowdOptions options;
   options.reconnects = false;
-  options.connects_per_second = 20000;  // more than anything here can open
+  options.connects_per_second = 20000;  // as after a restart: all come back within moments
   return options;
 }
 

@@ -130,6 +130,15 @@ BOOST_AUTO_TEST_CASE(a_poll_waits_for_news_once_the_whole_log_had_none_for_it) {
   BOOST_TEST(followers.concerns(poll, answer(3, 4)));
 }
 
+BOOST_AUTO_TEST_CASE(a_poll_waits_on_where_an_answer_begins_beyond_it) {
+  Followers followers;
+  Stream& poll = followers.come(7);
+  poll.question = std::make_unique<Question>();
+  poll.question->is_poll = true;
+  followers.offer(answer(9, 5));  // of another, whose cursor is further beyond the end
+  BOOST_TEST(followers.concerns(poll, answer(7, 5)));
+}
+
 BOOST_AUTO_TEST_CASE(whoever_leaves_takes_nobody_elses_place) {
   Followers followers;
   for (int i = 0; i < 6; ++i) followers.come();
