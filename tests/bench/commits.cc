@@ -15,6 +15,7 @@
 #include "core/runlog/event_writer.h"
 #include "tests/bench/interruption.h"
 #include "tests/bench/pgbench.h"
+#include "tests/bench/samples.h"
 #include "tests/support/shell.h"
 
 namespace bench {
@@ -120,11 +121,11 @@ double commits_per_second(const gp::Secret& database_url, std::size_t writers, R
   const auto begin = gp::steady_now();
   std::this_thread::sleep_for(time);
   const std::uint64_t commits = count.commits - before;
-  const std::chrono::duration<double> took = gp::steady_now() - begin;
+  const auto took = gp::steady_now() - begin;
   count.is_over = true;
   threads.clear();
   if (count.has_failed) throw std::runtime_error("a writer failed");
-  return static_cast<double>(commits) / took.count();
+  return per_second(commits, took);
 }
 
 double pgbench_commits_per_second(const gp::Secret& database_url, std::size_t clients, milliseconds time) {

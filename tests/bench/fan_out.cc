@@ -23,10 +23,6 @@ support::CrowdOptions an_audience() {
   return options;
 }
 
-double rate(std::uint64_t count, std::chrono::duration<double> took) {
-  return static_cast<double>(count) / std::max(took.count(), 0.001);
-}
-
 }  // namespace
 
 std::int64_t number_in(std::string_view data) {
@@ -58,10 +54,10 @@ FanOutResult FanOut::run(const std::function<std::size_t(support::Crowd&)>& open
   publisher.join();
   note_faults(crowd);
   return {open_,
-          rate(open_, begin_ - coming),
+          per_second(open_, begin_ - coming),
           static_cast<std::uint64_t>(published_),
           delivered_,
-          rate(delivered_, last_delivery_ - begin_),
+          per_second(delivered_, last_delivery_ - begin_),
           book_.lags()};
 }
 

@@ -71,8 +71,7 @@ class Ledger {
   double sections_per_second() const {
     std::size_t count = 0;
     for (const auto& sections : sections_) count += sections.size();
-    return static_cast<double>(count) /
-           std::max(std::chrono::duration<double>(last_ - first_).count(), 0.001);
+    return per_second(count, last_ - first_);
   }
 
  private:

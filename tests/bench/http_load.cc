@@ -63,8 +63,7 @@ class Callers {
     const auto begin = gp::steady_now();
     for (std::size_t i = 0; i < kConnections; ++i) ask(i);
     while (gp::steady_now() < begin + time) turn(true);
-    const std::chrono::duration<double> took = gp::steady_now() - begin;
-    load_.requests_per_second = static_cast<double>(load_.times.count()) / took.count();
+    load_.requests_per_second = per_second(load_.times.count(), gp::steady_now() - begin);
     const auto deadline = gp::steady_now() + kPatience;
     while (is_anyone_waiting() && gp::steady_now() < deadline) turn(false);
     if (is_anyone_waiting()) throw std::runtime_error("an answer did not come");

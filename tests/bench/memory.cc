@@ -74,9 +74,9 @@ std::size_t open_streams(support::Crowd& crowd, const support::LogRuns& runs, Re
   for (std::size_t i = 0; i < runs.size(); ++i) crowd.add(runs.target(i));
   const auto begin = gp::steady_now();
   const std::size_t open = open_all(crowd, report);
-  const std::chrono::duration<double> took = gp::steady_now() - begin;
+  const auto took = gp::steady_now() - begin;
   report.figure("streams open", static_cast<double>(open), "", std::to_string(runs.size()));
-  report.figure("streams opened", static_cast<double>(open) / took.count(), "1/s", "asked 2000");
+  report.figure("streams opened", per_second(open, took), "1/s", "asked 2000");
   return open;
 }
 

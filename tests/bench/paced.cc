@@ -59,9 +59,8 @@ void run_paced(Report& report, std::size_t streams, const CrewPlan& plan, const 
         crowd, [&] { return crowd.totals().events >= crew.committed(); }, seconds(10));
   });
 
-  const double asked =
-      static_cast<double>(streams * plan.events_each) / std::chrono::duration<double>(plan.time()).count();
-  report.figure("events committed", static_cast<double>(crew.committed()) / crew.took().count(), "1/s",
+  const double asked = per_second(streams * plan.events_each, plan.time());
+  report.figure("events committed", per_second(crew.committed(), crew.took()), "1/s",
                 fmt::format("asked {:.0f}", asked));
   const Samples lags = book.lags();
   report.times("lag from commit to client", lags, targets.p50, targets.p99);

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace bench {
@@ -21,5 +23,11 @@ class Samples {
   mutable std::vector<double> ms_;
   mutable bool is_sorted_ = true;
 };
+
+/// `count` in a second. What took less counts as a millisecond, so that there is a figure where nothing
+/// happened.
+inline double per_second(std::uint64_t count, std::chrono::duration<double> took) {
+  return static_cast<double>(count) / std::max(took.count(), 0.001);
+}
 
 }  // namespace bench
