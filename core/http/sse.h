@@ -11,8 +11,8 @@ namespace gp::http::sse {
 /// `data` must hold no line break; dump_json never writes one. Throws Error(kBug) where it does.
 std::string event(std::int64_t id, std::string_view name, std::string_view data);
 
-/// The `retry:` line. It goes in front of the first event, in its block: in a block of its own a widely used
-/// client fires an empty message.
+/// The `retry:` line. No empty line after it: it is part of the first event's block. In a block of its own a
+/// widely used client fires an empty message.
 std::string retry(std::chrono::milliseconds time);
 
 /// A comment with ONE line feed: with a blank line after it the same client fires an empty message.

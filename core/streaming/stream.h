@@ -38,9 +38,7 @@ struct Stream {
 
   UniqueFd fd;
   Phase phase = Phase::kOpening;
-  bool needs_retry_line = true;  ///< the first event's block begins with the retry: line
-  bool is_lagging = false;       ///< events were left out: it goes on from the log, from its cursor, when the
-                                 ///< socket has drained
+  bool is_lagging = false;  ///< events were left out: it goes on from the log when the socket has drained
   bool is_output_watched = false;      ///< the poller tells when the socket takes bytes again
   Channel* channel = nullptr;          ///< its run; the channel outlives its streams
   std::uint32_t place = 0;             ///< where the channel lists it

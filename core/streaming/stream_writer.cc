@@ -96,24 +96,25 @@ void StreamWriter::begin(Stream& stream, std::string_view note) {
   std::string bytes = render_header(header);
   const bool is_head = question->request.method == "HEAD";
   if (note.empty()) note = question->note.empty() ? std::string_view("stream begins") : question->note;
-  if (!is_head) bytes += http::sse::comment(note);
+  if (!is_head) bytes += retry_line() + http::sse::comment(note);
   stream.phase = Phase::kLive;
   metrics::count(metrics::Counter::kStreamsOpened);
   send(stream, as_record(bytes));
   if (is_head) end(stream);
 }
 
+/// A stream begins with it, so that one which ends before it had an event has told its client as well when to
+/// come back.
+std::string StreamWriter::retry_line() {
+  std::uniform_int_distribution<milliseconds::rep> spread(kRetryMin.count(), kRetryMax.count());
+  return http::sse::retry(milliseconds(spread(random_)));
+}
+
 // Events
 // --------------------------------------------------------------------------------------------------------------
 
-std::string StreamWriter::retry_line() {
-  std::uniform_int_distribution<milliseconds::rep> spread(kRetryMin.count(), kRetryMax.count());
-  return as_record(http::sse::retry(milliseconds(spread(random_))));
-}
-
 std::int64_t StreamWriter::send_events(Stream& stream, const Frames& frames) {
   if (frames.after(stream.cursor).empty()) return 0;
-  if (std::exchange(stream.needs_retry_line, false)) stream.send(retry_line());
   stream.next_keepalive = steady_now() + options_.keepalive;
   const std::int64_t taken = stream.take(frames, options_.buffer_bytes);
   if (stream.is_lagging) metrics::count(metrics::Counter::kStreamBuffersDropped);

@@ -108,10 +108,11 @@ BOOST_AUTO_TEST_CASE(the_bytes_of_a_stream_follow_the_wire_rules) {
   stream.rest();
   const std::string& raw = stream.raw();
   BOOST_TEST(raw.find('\r') == std::string::npos);
-  BOOST_TEST(raw.find("retry: ") != std::string::npos);
-  // retry: is the first line of the first event's block.
-  const auto retry = raw.find("retry: ");
-  BOOST_TEST(raw.substr(raw.find('\n', retry) + 1, 6) == "id: 1\n");
+  // retry: is the first line of the first event's block: no empty line lies between.
+  BOOST_TEST(raw.starts_with("retry: "));
+  const std::string before_first_event = raw.substr(0, raw.find("id: 1\n"));
+  BOOST_TEST(before_first_event.ends_with('\n'));
+  BOOST_TEST(before_first_event.find("\n\n") == std::string::npos);
   // Comments have one line feed: no block is empty or holds only a comment.
   for (std::size_t at = raw.find(": "); at != std::string::npos; at = raw.find("\n: ", at + 1)) {
     BOOST_TEST(raw.compare(raw.find('\n', at + 1), 2, "\n\n") != 0);

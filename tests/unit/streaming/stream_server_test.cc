@@ -408,6 +408,11 @@ BOOST_AUTO_TEST_CASE(rotation_and_stop_end_streams_between_two_frames) {
   Client rotated(server, query_of(kRun));
   BOOST_TEST(rotated.read_to_end());
   BOOST_TEST((rotated.ids() == numbers(1, 1)));
+  // One that had no event has been told as well when to come back.
+  Client without_event(server, query_of(kRun), "1");
+  BOOST_TEST(without_event.read_to_end());
+  BOOST_TEST(without_event.ids().empty());
+  BOOST_TEST(without_event.text().find("\r\n\r\nretry: ") != std::string::npos);
 
   Server other;
   other.content.append(kRun, "{}");
