@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(
   Follower follower(run_id);
   follower.read_to("plan_completed");
   stack().stop_database();
-  const auto has_two_sections = [&] { return fault::rows_of(run_id, "section", "accepted") == 2; };
+  const auto has_two_sections = [&] { return fault::spooled_events(run_id, "section_completed") == 2; };
   BOOST_REQUIRE(wait_until(has_two_sections, seconds(60)));
   BOOST_REQUIRE(::kill(fault::worker_of(run_id), SIGKILL) == 0);
   stack().set_rate("outbox_first", 5000);

@@ -46,6 +46,14 @@ inline std::int64_t outbox_rows() {
   return spool.number_of("SELECT count(*) FROM outbox WHERE slot >= 0");
 }
 
+/// How many events of this type the spool holds of a run, confirmed by PostgreSQL or not.
+inline std::int64_t spooled_events(const std::string& run_id, const std::string& type) {
+  gp::sqlite::Database spool(stack().folder() + "/state/spool/spool.db");
+  const std::string of_run = fmt::format("WHERE run_id = '{}' AND type = '{}'", run_id, type);
+  return spool.number_of(
+      fmt::format("SELECT (SELECT count(*) FROM outbox {0}) + (SELECT count(*) FROM events {0})", of_run));
+}
+
 /// A run's CSV log, the header first.
 inline std::vector<std::vector<std::string>> csv_of(const std::string& run_id) {
   return parse_csv(support::read_file(fmt::format("{}/state/logs/{}.csv", stack().folder(), run_id)));
