@@ -9,6 +9,17 @@
 
 namespace gp::streaming {
 
+bool TailAnswer::join(TailAnswer& next) {
+  const bool reads_on = source == Source::kLog && next.source == Source::kLog && is_live == next.is_live &&
+                        tail.standing == runlog::RunTail::Standing::kOpen && next.asked.after == end();
+  if (!reads_on) return false;
+  std::move(next.tail.events.begin(), next.tail.events.end(), std::back_inserter(tail.events));
+  tail.standing = next.tail.standing;
+  tail.last_id = next.tail.last_id;
+  is_full = next.is_full;
+  return true;
+}
+
 NewsBox::NewsBox() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!fd_) throw Error(ErrorKind::kUnavailable, "no descriptor left for the reader threads");
 }

@@ -31,6 +31,10 @@ struct TailAnswer {
   }
   /// The cursor of whoever has taken this answer's events.
   std::int64_t end() const noexcept { return tail.events.empty() ? asked.after : tail.events.back().id; }
+
+  /// Takes over what `next`, of the same run, has, where both are the log's and `next` reads on from this
+  /// one's end: they are one answer then. False, and nothing is moved, where they are not.
+  bool join(TailAnswer& next);
 };
 
 /// What the reader threads have to tell the event loop, all since it last asked.

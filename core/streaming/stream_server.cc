@@ -15,6 +15,7 @@
 #include "core/streaming/arrivals.h"
 #include "core/streaming/delivery.h"
 #include "core/streaming/hub.h"
+#include "core/streaming/lanes.h"
 #include "core/streaming/long_poll.h"
 #include "core/streaming/news.h"
 #include "core/streaming/opening.h"
@@ -24,6 +25,7 @@
 #include "core/streaming/stream_request.h"
 #include "core/streaming/stream_table.h"
 #include "core/streaming/stream_writer.h"
+#include "core/streaming/waves.h"
 
 namespace gp::streaming {
 namespace {
@@ -35,6 +37,8 @@ using Standing = runlog::RunTail::Standing;
 constexpr int kEventsPerTurn = 512;
 constexpr milliseconds kTick{
     250};  ///< how exact the timers are; a scan of 10,000 streams takes well below 1 ms
+constexpr milliseconds kWaveTick{1};                 ///< how soon waves go on when a worker has caught up
+constexpr std::size_t kWaveFrom = Lane::kMostAhead;  ///< an answer for more streams goes in parts
 constexpr const char* kUnavailable = "the event log is unavailable; this stream goes on when it is back";
 constexpr const char* kStopping = "this process is being stopped: come back";
 
@@ -66,7 +70,7 @@ class StreamServer::Impl {
  private:
   void turn() {
     std::array<epoll_event, kEventsPerTurn> events{};
-    for (const epoll_event& event : poller_.wait(events, kTick)) {
+    for (const epoll_event& event : poller_.wait(events, waves_.empty() ? kTick : kWaveTick)) {
       if (event.data.fd == listen_fd_) {
         arrivals_.accept_some();
       } else if (event.data.fd == stop_fd_) {
@@ -77,6 +81,7 @@ class StreamServer::Impl {
         serve(event);
       }
     }
+    for (TailAnswer& answer : waves_.advance()) deliver(answer);
   }
 
   void serve(const epoll_event& event) {
@@ -108,6 +113,7 @@ class StreamServer::Impl {
     const SteadyTime now = steady_now();
     auto stream = std::make_unique<Stream>();
     stream->fd = std::move(detached.fd);
+    stream->lane = lanes_.join(peer_of(stream->fd.get()));
     stream->progressed = now;
     stream->next_keepalive = now + options_.keepalive;
     stream->ends = now + spread(options_.max_age * 3 / 4, options_.max_age);
@@ -169,20 +175,24 @@ class StreamServer::Impl {
   }
 
   void deliver(TailAnswer& answer) {
+    if (waves_.put_behind(answer)) return;
     Channel* channel = hub_.find(answer.asked.run_id);
     if (channel == nullptr) return;  // everybody has gone meanwhile
+    const auto concerned = channel->concerned_by(answer);
     try {
+      if (answer.is_live && concerned.size() > kWaveFrom) return waves_.begin(std::move(answer), concerned);
       Delivery delivery(answer);
-      for (Stream* stream : channel->concerned_by(answer)) {
-        if (stream->cursor < answer.asked.after) continue;  // its own read is on its way
-        offer(*stream, answer, delivery);
-        note_end_of(*stream);
-      }
-      delivery.count();
-      channel->settle(answer);
+      for (Stream* stream : concerned) offer_and_note(*stream, answer, delivery);
+      follow_up(answer, delivery);
     } catch (const Error& error) {
       report::report(report::ThreadFailed{"event loop", error.what()});
     }
+  }
+
+  /// It was offered to all whom it concerns.
+  void follow_up(TailAnswer& answer, const Delivery& delivery) {
+    delivery.count();
+    if (Channel* channel = hub_.find(answer.asked.run_id)) channel->settle(answer);
     read_on(answer);
     if (answer.source == TailAnswer::Source::kLog) replay_.keep(as_cached(std::move(answer)));
   }
@@ -195,6 +205,12 @@ class StreamServer::Impl {
     } else if (!answer.is_authoritative()) {
       log_.want({answer.asked.run_id, answer.end()});
     }
+  }
+
+  void offer_and_note(Stream& stream, const TailAnswer& answer, Delivery& delivery) {
+    if (stream.cursor < answer.asked.after) return;  // its own read is on its way
+    offer(stream, answer, delivery);
+    note_end_of(stream);
   }
 
   void offer(Stream& stream, const TailAnswer& answer, Delivery& delivery) {
@@ -291,6 +307,7 @@ class StreamServer::Impl {
         const RunId run_id = *stream->channel->run_id;
         if (hub_.leave(*stream)) log_.forget(run_id);
       }
+      lanes_.leave(stream->lane);
       streams_.remove(fd);
     }
   }
@@ -336,6 +353,12 @@ class StreamServer::Impl {
   std::minstd_rand random_{std::random_device{}()};
   Hub hub_;
   StreamTable streams_;
+  Lanes lanes_;
+  Waves waves_{streams_, lanes_,
+               [this](Stream& stream, const TailAnswer& answer, Delivery& delivery) {
+                 offer_and_note(stream, answer, delivery);
+               },
+               [this](TailAnswer& answer, const Delivery& delivery) { follow_up(answer, delivery); }};
   std::vector<int> dead_;
   SteadyTime next_tick_ = steady_now();
   bool is_log_available_ = true;

@@ -18,7 +18,9 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/process/descriptors.h"
 #include "core/streaming/event_log.h"
+#include "core/streaming/lanes.h"
 #include "core/streaming/stream_request.h"
 #include "tests/support/fcgi_peer.h"
 #include "tests/support/shell.h"
@@ -33,6 +35,7 @@ using gp::runlog::Sweep;
 using gp::spool::CachedEvent;
 using gp::spool::CachedTail;
 using gp::streaming::EventLog;
+using gp::streaming::Lane;
 using gp::streaming::ReplayStore;
 using gp::streaming::StreamOptions;
 using gp::streaming::StreamServer;
@@ -456,6 +459,35 @@ BOOST_AUTO_TEST_CASE(many_streams_of_many_runs_each_get_their_own_events) {
       BOOST_REQUIRE((text.find(runs[other].str()) != std::string::npos) == (other == i % runs.size()));
     }
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_run_of_very_many_streams_gives_each_of_them_every_event) {
+  gp::process::raise_descriptor_limit();
+  Server server;
+  server.content.append(kRun, "{}");
+  std::vector<std::unique_ptr<Client>> clients;
+  for (std::size_t i = 0; i < Lane::kMostAhead + 30; ++i)
+    clients.push_back(std::make_unique<Client>(server, query_of(kRun)));
+  for (auto& client : clients) BOOST_REQUIRE(client->read_until_text("id: 1\n"));
+  server.content.append(kRun, "{}");
+  std::this_thread::sleep_for(milliseconds(20));
+  // Nobody reads now, so the second event is still on its way to some. The third one is not rung for: it is
+  // read for somebody who comes. Then clients go, and an answer would go to those who are left at once.
+  server.content.append(kRun, "{}", "section_started", false);
+  Client newcomer(server, query_of(kRun), "2");
+  BOOST_REQUIRE(newcomer.read_until_text("id: 3\n"));
+  for (int i = 4; i <= 6; ++i) {
+    clients.erase(clients.begin(), clients.begin() + 20);
+    server.content.append(kRun, "{}");
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  server.content.finish(kRun);
+  for (auto& client : clients) {
+    BOOST_REQUIRE(client->read_to_end());
+    BOOST_REQUIRE((client->ids() == numbers(1, 7)));
+  }
+  BOOST_TEST(newcomer.read_to_end());
+  BOOST_TEST((newcomer.ids() == numbers(3, 7)));
 }
 
 BOOST_AUTO_TEST_CASE(a_complete_run_that_this_host_has_is_replayed_without_the_log) {

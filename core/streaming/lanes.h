@@ -1,0 +1,81 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "core/base/clock.h"
+#include "core/streaming/stream.h"
+#include "core/streaming/stream_table.h"
+
+namespace gp::streaming {
+
+/// How far this process is ahead of one nginx worker. The worker reads its connections one after the other,
+/// in the order in which something came, and passes each delivery on: whatever waits there waits for all of
+/// them, /health and /start too. So very many deliveries are made in parts, and a part follows when the
+/// worker has read most of the last one. What it has read shows at marks: now and then the stream that was
+/// just given something is remembered, and its socket asked later whether anything is left. The event loop's
+/// thread only.
+class Lane {
+ public:
+  /// As many deliveries as may lie unread before a worker: some 40 ms of its time, so that it does not run
+  /// dry while this process waits for a core.
+  static constexpr std::size_t kMostAhead = 2048;
+  static constexpr std::size_t kStride = 128;  ///< deliveries from one mark to the next
+
+  /// Gives `stream`, which is of this lane, its next events by `give`, and counts that.
+  template <class Give>
+  void give(Stream& stream, const Give& give) {
+    const bool is_mark = ++since_mark_ >= kStride && !has_unread(stream.fd.get());
+    const std::int64_t cursor = stream.cursor;
+    give();
+    if (is_mark && stream.cursor > cursor && !stream.is_behind()) set_mark(stream.fd.get());
+  }
+
+  /// Are there kMostAhead deliveries that the worker has not read? Clients that read nothing do not count: a
+  /// mark that stays unread while a later one is read is one of those, as are all that stay so for kPatience.
+  bool is_ahead(const StreamTable& streams);
+
+ private:
+  static constexpr std::chrono::milliseconds kPatience{250};
+
+  struct Mark {
+    int fd = -1;  ///< of a stream from which everything had been read when it was given more
+    SteadyTime set;
+  };
+
+  static bool has_unread(int fd);
+  void set_mark(int fd);
+
+  std::size_t since_mark_ = 0;
+  std::deque<Mark> marks_;  ///< the oldest first
+};
+
+/// The process that made the connection, of a unix socket; 0 where the kernel does not tell.
+pid_t peer_of(int fd);
+
+/// The lanes of all streams: one for each process at the other end of their connections. The event loop's
+/// thread only.
+class Lanes {
+ public:
+  /// The lane for one more connection of the process `peer`; it must leave it when it ends.
+  std::uint16_t join(pid_t peer);
+  void leave(std::uint16_t lane) { --lanes_[lane].streams; }
+
+  Lane& at(std::size_t lane) { return lanes_[lane].lane; }
+  std::size_t size() const noexcept { return lanes_.size(); }
+
+ private:
+  struct Entry {
+    pid_t peer = 0;
+    std::size_t streams = 0;
+    Lane lane;
+  };
+  std::vector<Entry> lanes_;  ///< one whose streams have all gone is another process's next
+};
+
+}  // namespace gp::streaming

@@ -1,0 +1,68 @@
+#include "core/streaming/waves.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "core/streaming/hub.h"
+
+namespace gp::streaming {
+
+Waves::Wave::Wave(TailAnswer&& given, std::size_t lanes)
+    : answer(std::move(given)), delivery(answer), parts(lanes) {}
+
+void Waves::begin(TailAnswer&& answer, std::span<Stream* const> to) {
+  Wave& wave = waves_.emplace_back(std::move(answer), lanes_.size());
+  for (const Stream* stream : to) wave.parts[stream->lane].fds.push_back(stream->fd.get());
+  wave.left = to.size();
+}
+
+std::list<Waves::Wave>::iterator Waves::find(const RunId& run_id) {
+  return std::ranges::find_if(waves_, [&](const Wave& wave) { return wave.answer.asked.run_id == run_id; });
+}
+
+bool Waves::put_behind(TailAnswer& answer) {
+  const auto wave = find(answer.asked.run_id);
+  if (wave == waves_.end()) return false;
+  if (wave->behind.empty() || !wave->behind.back().join(answer)) wave->behind.push_back(std::move(answer));
+  return true;
+}
+
+std::vector<TailAnswer> Waves::advance() {
+  for (std::size_t lane = 0; lane < lanes_.size(); ++lane) advance(lane);
+  std::vector<TailAnswer> behind;
+  for (auto wave = waves_.begin(); wave != waves_.end();) {
+    if (wave->left > 0) {
+      ++wave;
+      continue;
+    }
+    end_(wave->answer, wave->delivery);
+    std::ranges::move(wave->behind, std::back_inserter(behind));
+    wave = waves_.erase(wave);
+  }
+  return behind;
+}
+
+/// In each lane the older wave goes first.
+void Waves::advance(std::size_t lane) {
+  for (Wave& wave : waves_) {
+    if (lane >= wave.parts.size()) continue;  // its process came after the wave had begun
+    const Part& part = wave.parts[lane];
+    while (part.next < part.fds.size()) {
+      if (lanes_.at(lane).is_ahead(streams_)) return;
+      offer_next(wave, lane);
+    }
+  }
+}
+
+/// A descriptor may be another stream's by now. Where that one follows the run too it may have the answer as
+/// well.
+void Waves::offer_next(Wave& wave, std::size_t lane) {
+  Part& part = wave.parts[lane];
+  Stream* stream = streams_.find(part.fds[part.next++]);
+  --wave.left;
+  if (stream == nullptr || stream->channel == nullptr) return;
+  if (*stream->channel->run_id != wave.answer.asked.run_id) return;
+  lanes_.at(stream->lane).give(*stream, [&] { offer_(*stream, wave.answer, wave.delivery); });
+}
+
+}  // namespace gp::streaming

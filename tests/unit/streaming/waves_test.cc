@@ -1,0 +1,292 @@
+// Answers for very many streams: in parts, no faster than the workers read, and nobody is left out.
+
+#include "core/streaming/waves.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/process/descriptors.h"
+#include "core/streaming/hub.h"
+#include "tests/support/wait.h"
+
+using gp::RunId;
+using gp::streaming::Delivery;
+using gp::streaming::Hub;
+using gp::streaming::Lane;
+using gp::streaming::Lanes;
+using gp::streaming::Stream;
+using gp::streaming::StreamTable;
+using gp::streaming::TailAnswer;
+using gp::streaming::Waves;
+using Standing = gp::runlog::RunTail::Standing;
+
+namespace {
+
+const RunId kRun(gp::make_uuid());
+const RunId kOtherRun(gp::make_uuid());
+constexpr pid_t kWorker = 101;
+constexpr pid_t kOtherWorker = 102;
+
+/// What a live read of `run` after `after` gave, up to and including `last`.
+TailAnswer read_of(const RunId& run, std::int64_t after, std::int64_t last) {
+  TailAnswer answer{{run, after}, {run, Standing::kOpen, last, {}}, TailAnswer::Source::kLog, true, false};
+  for (std::int64_t id = after + 1; id <= last; ++id)
+    answer.tail.events.push_back({id, "section_started", std::to_string(id)});
+  return answer;
+}
+
+/// One byte for an event.
+void give(Stream& stream) {
+  stream.send("x");
+  ++stream.cursor;
+}
+
+/// Streams whose workers read when they are told to.
+struct Audience {
+  StreamTable streams;
+  Lanes lanes;
+  Hub hub;
+  std::vector<gp::UniqueFd> peers;  ///< by the stream's descriptor
+  std::vector<int> offered;         ///< descriptors, in order
+  std::vector<std::int64_t> ended;  ///< each wave's last event
+  Waves waves{streams, lanes,
+              [this](Stream& stream, const TailAnswer&, Delivery&) {
+                give(stream);
+                offered.push_back(stream.fd.get());
+              },
+              [this](const TailAnswer& answer, const Delivery&) { ended.push_back(answer.end()); }};
+
+  Audience() { gp::process::raise_descriptor_limit(); }
+
+  Stream& come(pid_t worker = kWorker, const RunId& run = kRun) {
+    std::array<int, 2> fds{};
+    BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds.data()) == 0);
+    auto stream = std::make_unique<Stream>();
+    stream->fd.reset(fds[0]);
+    stream->phase = Stream::Phase::kLive;
+    stream->lane = lanes.join(worker);
+    hub.join(run, *stream);
+    const auto place = static_cast<std::size_t>(fds[0]);
+    if (peers.size() <= place) peers.resize(place + 1);
+    peers[place].reset(fds[1]);
+    return streams.add(std::move(stream));
+  }
+
+  void go(Stream& stream) {
+    hub.leave(stream);
+    lanes.leave(stream.lane);
+    streams.remove(stream.fd.get());
+  }
+
+  /// The worker reads what was sent to this stream.
+  void read(int fd) const {
+    std::array<char, 4096> bytes{};
+    while (::read(peers[static_cast<std::size_t>(fd)].get(), bytes.data(), bytes.size()) > 0) continue;
+  }
+  void read_all() const {
+    for (const Stream* stream : streams.all()) read(stream->fd.get());
+  }
+
+  void begin(TailAnswer answer) {
+    const auto to = hub.find(answer.asked.run_id)->concerned_by(answer);
+    waves.begin(std::move(answer), to);
+  }
+
+  std::size_t count_offered(const Stream& stream) const {
+    return static_cast<std::size_t>(std::ranges::count(offered, stream.fd.get()));
+  }
+};
+
+/// A lane that is given as much as it may have, and the streams that it is watched by.
+struct FullLane : Audience {
+  Stream& filler = come();
+  Lane& lane = lanes.at(filler.lane);
+  std::vector<int> marks;
+
+  FullLane() {
+    while (!lane.is_ahead(streams)) {
+      lane.give(filler, [&] { give(filler); });
+      if (++given % Lane::kStride == Lane::kStride - 1) mark();
+      BOOST_REQUIRE(given <= Lane::kMostAhead);
+    }
+  }
+  void mark() {
+    Stream& stream = come();
+    marks.push_back(stream.fd.get());
+    lane.give(stream, [&] { give(stream); });
+    ++given;
+  }
+  std::size_t given = 0;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(waves)
+
+BOOST_AUTO_TEST_CASE(a_lane_is_ahead_until_its_worker_has_read) {
+  FullLane full;
+  BOOST_TEST(full.given == Lane::kMostAhead);
+  full.read(full.marks.front());
+  BOOST_TEST(!full.lane.is_ahead(full.streams));
+  for (std::size_t i = 1; i < Lane::kStride; ++i) full.lane.give(full.filler, [&] { give(full.filler); });
+  BOOST_TEST(!full.lane.is_ahead(full.streams));
+  full.mark();
+  BOOST_TEST(full.lane.is_ahead(full.streams));  // as many are unread again
+}
+
+BOOST_AUTO_TEST_CASE(who_reads_nothing_and_who_has_gone_hold_up_nobody) {
+  FullLane stalled;
+  stalled.read(stalled.marks[1]);  // read in order: the first one's client reads nothing
+  BOOST_TEST(!stalled.lane.is_ahead(stalled.streams));
+
+  FullLane gone;
+  gone.go(*gone.streams.find(gone.marks.front()));
+  BOOST_TEST(!gone.lane.is_ahead(gone.streams));
+
+  FullLane all_stalled;
+  const auto is_free = [&] { return !all_stalled.lane.is_ahead(all_stalled.streams); };
+  BOOST_TEST(support::wait_until(is_free, std::chrono::seconds(10)));
+}
+
+BOOST_AUTO_TEST_CASE(who_is_given_nothing_says_nothing_of_the_worker) {
+  FullLane full;
+  full.read(full.marks.front());
+  for (std::size_t i = 1; i < Lane::kStride; ++i) full.lane.give(full.filler, [&] { give(full.filler); });
+  full.lane.give(full.come(), [] {});  // it has that event already: its socket is empty for another reason
+  full.mark();
+  BOOST_TEST(full.lane.is_ahead(full.streams));
+}
+
+BOOST_AUTO_TEST_CASE(a_process_has_one_lane_and_leaves_it_to_another_one) {
+  Lanes lanes;
+  const auto first = lanes.join(kWorker);
+  BOOST_TEST(lanes.join(kWorker) == first);
+  const auto other = lanes.join(kOtherWorker);
+  BOOST_TEST(other != first);
+  lanes.leave(first);
+  BOOST_TEST(lanes.join(103) != first);  // one connection is left
+  lanes.leave(first);
+  BOOST_TEST(lanes.join(104) == first);
+  BOOST_TEST(lanes.size() == 3u);
+  std::array<int, 2> fds{};
+  BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds.data()) == 0);
+  const gp::UniqueFd near(fds[0]);
+  const gp::UniqueFd far(fds[1]);
+  BOOST_TEST(gp::streaming::peer_of(near.get()) == ::getpid());
+}
+
+BOOST_AUTO_TEST_CASE(each_lane_goes_on_as_its_worker_reads_and_everybody_is_offered_it_once) {
+  Audience audience;
+  const std::size_t many = Lane::kMostAhead + 300;
+  for (std::size_t i = 0; i < many; ++i) audience.come(kWorker);
+  for (int i = 0; i < 10; ++i) audience.come(kOtherWorker);
+  audience.begin(read_of(kRun, 0, 1));
+  BOOST_TEST(audience.offered.empty());
+  BOOST_TEST(audience.waves.advance().empty());
+  BOOST_TEST(audience.offered.size() == Lane::kMostAhead + 10);
+  audience.waves.advance();
+  BOOST_TEST(audience.offered.size() == Lane::kMostAhead + 10);
+  BOOST_TEST(audience.ended.empty());
+
+  audience.read_all();
+  audience.waves.advance();
+  BOOST_TEST(audience.offered.size() == many + 10);
+  for (const Stream* stream : audience.streams.all()) BOOST_REQUIRE(audience.count_offered(*stream) == 1u);
+  BOOST_TEST(audience.waves.empty());
+  BOOST_TEST((audience.ended == std::vector<std::int64_t>{1}));
+}
+
+BOOST_AUTO_TEST_CASE(what_comes_meanwhile_waits_behind_and_is_one_answer) {
+  Audience audience;
+  audience.come();
+  audience.begin(read_of(kRun, 0, 1));
+  TailAnswer second = read_of(kRun, 1, 2);
+  TailAnswer third = read_of(kRun, 2, 4);
+  TailAnswer of_other = read_of(kOtherRun, 0, 1);
+  BOOST_TEST(audience.waves.put_behind(second));
+  BOOST_TEST(audience.waves.put_behind(third));
+  BOOST_TEST(!audience.waves.put_behind(of_other));
+  BOOST_TEST(of_other.tail.events.size() == 1u);
+  const auto behind = audience.waves.advance();
+  BOOST_REQUIRE(behind.size() == 1u);
+  BOOST_TEST(behind[0].asked.after == 1);
+  BOOST_TEST(behind[0].end() == 4);
+  BOOST_TEST(behind[0].tail.last_id == 4);
+  BOOST_TEST(behind[0].tail.events.size() == 3u);
+  TailAnswer later = read_of(kRun, 4, 5);
+  BOOST_TEST(!audience.waves.put_behind(later));  // its wave is over
+}
+
+BOOST_AUTO_TEST_CASE(an_older_wave_goes_first_in_its_lane_alone) {
+  Audience audience;
+  for (std::size_t i = 0; i < Lane::kMostAhead + 1; ++i) audience.come(kWorker);
+  const Stream& behind = audience.come(kWorker, kOtherRun);
+  const Stream& beside = audience.come(kOtherWorker, kOtherRun);
+  audience.begin(read_of(kRun, 0, 1));
+  audience.begin(read_of(kOtherRun, 0, 7));
+  audience.waves.advance();
+  BOOST_TEST(audience.count_offered(behind) == 0u);
+  BOOST_TEST(audience.count_offered(beside) == 1u);
+  audience.read_all();
+  audience.waves.advance();
+  BOOST_TEST(audience.offered.back() == behind.fd.get());
+  BOOST_TEST((audience.ended == std::vector<std::int64_t>{1, 7}));
+}
+
+BOOST_AUTO_TEST_CASE(who_goes_meanwhile_is_left_out_and_so_is_who_comes_in_his_place) {
+  Audience audience;
+  const Stream& stays = audience.come();
+  Stream& goes = audience.come();
+  audience.begin(read_of(kRun, 0, 1));
+  const int fd = goes.fd.get();
+  audience.go(goes);
+  Stream& comes = audience.come(kOtherWorker, kOtherRun);  // a lane that the wave does not know
+  BOOST_REQUIRE(comes.fd.get() == fd);
+  audience.waves.advance();
+  BOOST_TEST((audience.offered == std::vector<int>{stays.fd.get()}));
+  BOOST_TEST(audience.ended.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(only_reads_that_go_on_from_each_other_are_joined) {
+  const TailAnswer first = read_of(kRun, 0, 2);
+  const auto joins = [](TailAnswer answer, TailAnswer next) {
+    const std::size_t before = next.tail.events.size();
+    const bool is_joined = answer.join(next);
+    if (!is_joined) BOOST_TEST(next.tail.events.size() == before);
+    return is_joined;
+  };
+  TailAnswer last = read_of(kRun, 2, 3);
+  last.tail.standing = Standing::kEnded;
+  last.is_full = true;
+  TailAnswer whole = first;
+  BOOST_TEST(whole.join(last));
+  BOOST_TEST((whole.tail.standing == Standing::kEnded));
+  BOOST_TEST(whole.is_full);
+
+  BOOST_TEST(!joins(first, read_of(kRun, 1, 3)));
+  BOOST_TEST(!joins(first, read_of(kRun, 3, 4)));
+  TailAnswer replayed = first;
+  replayed.source = TailAnswer::Source::kReplay;
+  BOOST_TEST(!joins(replayed, read_of(kRun, 2, 3)));  // the log may have more than the cache
+  TailAnswer caught_up = first;
+  caught_up.is_live = false;
+  BOOST_TEST(!joins(caught_up, read_of(kRun, 2, 3)));  // counted elsewhere
+  for (const Standing standing : {Standing::kEnded, Standing::kPruned, Standing::kUnknown}) {
+    TailAnswer closed = first;
+    closed.tail.standing = standing;
+    BOOST_TEST(!joins(closed, read_of(kRun, 2, 3)));
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
