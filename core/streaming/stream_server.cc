@@ -183,16 +183,21 @@ class StreamServer::Impl {
       if (answer.is_live && concerned.size() > kWaveFrom) return waves_.begin(std::move(answer), concerned);
       Delivery delivery(answer);
       for (Stream* stream : concerned) offer_and_note(*stream, answer, delivery);
-      follow_up(answer, delivery);
+      delivery.count();
+      channel->settle(answer);
     } catch (const Error& error) {
       report::report(report::ThreadFailed{"event loop", error.what()});
     }
+    follow_up(answer);
   }
 
-  /// It was offered to all whom it concerns.
-  void follow_up(TailAnswer& answer, const Delivery& delivery) {
+  void end_wave(TailAnswer& answer, const Delivery& delivery) {
     delivery.count();
     if (Channel* channel = hub_.find(answer.asked.run_id)) channel->settle(answer);
+    follow_up(answer);
+  }
+
+  void follow_up(TailAnswer& answer) {
     read_on(answer);
     if (answer.source == TailAnswer::Source::kLog) replay_.keep(as_cached(std::move(answer)));
   }
@@ -358,7 +363,7 @@ class StreamServer::Impl {
                [this](Stream& stream, const TailAnswer& answer, Delivery& delivery) {
                  offer_and_note(stream, answer, delivery);
                },
-               [this](TailAnswer& answer, const Delivery& delivery) { follow_up(answer, delivery); }};
+               [this](TailAnswer& answer, const Delivery& delivery) { end_wave(answer, delivery); }};
   std::vector<int> dead_;
   SteadyTime next_tick_ = steady_now();
   bool is_log_available_ = true;
