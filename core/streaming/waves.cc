@@ -10,10 +10,11 @@ namespace gp::streaming {
 Waves::Wave::Wave(TailAnswer&& given, std::size_t lanes)
     : answer(std::move(given)), delivery(answer), parts(lanes) {}
 
+bool Waves::Wave::is_over() const { return std::ranges::all_of(parts, &Part::is_over); }
+
 void Waves::begin(TailAnswer&& answer, std::span<Stream* const> to) {
   Wave& wave = waves_.emplace_back(std::move(answer), lanes_.size());
   for (const Stream* stream : to) wave.parts[stream->lane].fds.push_back(stream->fd.get());
-  wave.left = to.size();
 }
 
 std::list<Waves::Wave>::iterator Waves::find(const RunId& run_id) {
@@ -30,15 +31,12 @@ bool Waves::put_behind(TailAnswer& answer) {
 std::vector<TailAnswer> Waves::advance() {
   for (std::size_t lane = 0; lane < lanes_.size(); ++lane) advance(lane);
   std::vector<TailAnswer> behind;
-  for (auto wave = waves_.begin(); wave != waves_.end();) {
-    if (wave->left > 0) {
-      ++wave;
-      continue;
-    }
-    end_(wave->answer, wave->delivery);
-    std::ranges::move(wave->behind, std::back_inserter(behind));
-    wave = waves_.erase(wave);
-  }
+  std::erase_if(waves_, [&](Wave& wave) {
+    if (!wave.is_over()) return false;
+    end_(wave.answer, wave.delivery);
+    std::ranges::move(wave.behind, std::back_inserter(behind));
+    return true;
+  });
   return behind;
 }
 
@@ -46,8 +44,7 @@ std::vector<TailAnswer> Waves::advance() {
 void Waves::advance(std::size_t lane) {
   for (Wave& wave : waves_) {
     if (lane >= wave.parts.size()) continue;  // its process came after the wave had begun
-    const Part& part = wave.parts[lane];
-    while (part.next < part.fds.size()) {
+    while (!wave.parts[lane].is_over()) {
       if (lanes_.at(lane).is_ahead(streams_)) return;
       offer_next(wave, lane);
     }
@@ -59,7 +56,6 @@ void Waves::advance(std::size_t lane) {
 void Waves::offer_next(Wave& wave, std::size_t lane) {
   Part& part = wave.parts[lane];
   Stream* stream = streams_.find(part.fds[part.next++]);
-  --wave.left;
   if (stream == nullptr || stream->channel == nullptr) return;
   if (*stream->channel->run_id != wave.answer.asked.run_id) return;
   lanes_.at(stream->lane).give(*stream, [&] { offer_(*stream, wave.answer, wave.delivery); });

@@ -50,13 +50,14 @@ class Waves {
   struct Part {
     std::vector<int> fds;  ///< of the streams in one lane
     std::size_t next = 0;
+    bool is_over() const { return next == fds.size(); }
   };
   struct Wave {
     Wave(TailAnswer&& given, std::size_t lanes);
+    bool is_over() const;
     TailAnswer answer;
     Delivery delivery;
     std::vector<Part> parts;  ///< by lane
-    std::size_t left = 0;     ///< streams that have not been offered it
     std::vector<TailAnswer> behind;
   };
 
