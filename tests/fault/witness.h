@@ -41,16 +41,17 @@ inline std::string sql(const std::string& query) {
   return text;
 }
 
-inline std::int64_t outbox_rows() {
-  gp::sqlite::Database spool(stack().folder() + "/state/spool/spool.db");
-  return spool.number_of("SELECT count(*) FROM outbox WHERE slot >= 0");
+/// One number out of the stack's spool.
+inline std::int64_t spool_number(const std::string& query) {
+  return gp::sqlite::Database(stack().folder() + "/state/spool/spool.db").number_of(query);
 }
+
+inline std::int64_t outbox_rows() { return spool_number("SELECT count(*) FROM outbox WHERE slot >= 0"); }
 
 /// How many events of this type the spool holds of a run, confirmed by PostgreSQL or not.
 inline std::int64_t spooled_events(const std::string& run_id, const std::string& type) {
-  gp::sqlite::Database spool(stack().folder() + "/state/spool/spool.db");
   const std::string of_run = fmt::format("WHERE run_id = '{}' AND type = '{}'", run_id, type);
-  return spool.number_of(
+  return spool_number(
       fmt::format("SELECT (SELECT count(*) FROM outbox {0}) + (SELECT count(*) FROM events {0})", of_run));
 }
 

@@ -12,6 +12,7 @@
 
 #include "core/streaming/stream.h"
 #include "tests/support/fcgi_peer.h"
+#include "tests/unit/streaming/fixtures.h"
 
 using gp::runlog::StoredEvent;
 using gp::streaming::Frames;
@@ -33,13 +34,9 @@ struct Pair {
   std::string received;
 
   Pair() {
-    std::array<int, 2> fds{};
-    BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds.data()) == 0);
-    stream.fd.reset(fds[0]);
-    peer.reset(fds[1]);
+    peer = streaming_test::connect(stream);
     const int size = 16'384;
-    ::setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-    stream.phase = Stream::Phase::kLive;
+    ::setsockopt(stream.fd.get(), SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
   }
   void read_some() {
     std::array<char, 4096> buffer{};

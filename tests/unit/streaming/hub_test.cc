@@ -8,6 +8,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "tests/unit/streaming/fixtures.h"
+
 using gp::RunId;
 using gp::streaming::Channel;
 using gp::streaming::Hub;
@@ -20,16 +22,8 @@ namespace {
 
 const RunId kRun("6f1c9d2e-7b1a-4c55-9a60-0d9f2f1f3f10");
 
-/// What a read beyond `after` gave of a run whose newest event is `last`.
 TailAnswer answer(std::int64_t after, std::int64_t last) {
-  TailAnswer answer;
-  answer.asked = {kRun, after};
-  answer.tail.run_id = kRun;
-  answer.tail.standing = Standing::kOpen;
-  answer.tail.last_id = last;
-  for (std::int64_t id = after + 1; id <= last; ++id)
-    answer.tail.events.push_back({id, "section_started", "{}"});
-  return answer;
+  return streaming_test::log_answer(kRun, after, last);
 }
 
 /// Some streams of one run, and what the server does with them.

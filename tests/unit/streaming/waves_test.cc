@@ -8,17 +8,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/process/descriptors.h"
 #include "core/streaming/hub.h"
 #include "tests/support/wait.h"
+#include "tests/unit/streaming/fixtures.h"
 
 using gp::RunId;
 using gp::streaming::Delivery;
@@ -40,9 +39,8 @@ constexpr pid_t kOtherWorker = 102;
 
 /// What a live read of `run` after `after` gave, up to and including `last`.
 TailAnswer read_of(const RunId& run, std::int64_t after, std::int64_t last) {
-  TailAnswer answer{{run, after}, {run, Standing::kOpen, last, {}}, TailAnswer::Source::kLog, true, false};
-  for (std::int64_t id = after + 1; id <= last; ++id)
-    answer.tail.events.push_back({id, "section_started", std::to_string(id)});
+  TailAnswer answer = streaming_test::log_answer(run, after, last);
+  answer.is_live = true;
   return answer;
 }
 
@@ -70,16 +68,13 @@ struct Audience {
   Audience() { gp::process::raise_descriptor_limit(); }
 
   Stream& come(pid_t worker = kWorker, const RunId& run = kRun) {
-    std::array<int, 2> fds{};
-    BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds.data()) == 0);
     auto stream = std::make_unique<Stream>();
-    stream->fd.reset(fds[0]);
-    stream->phase = Stream::Phase::kLive;
+    gp::UniqueFd peer = streaming_test::connect(*stream);
     stream->lane = lanes.join(worker);
     hub.join(run, *stream);
-    const auto place = static_cast<std::size_t>(fds[0]);
+    const auto place = static_cast<std::size_t>(stream->fd.get());
     if (peers.size() <= place) peers.resize(place + 1);
-    peers[place].reset(fds[1]);
+    peers[place] = std::move(peer);
     return streams.add(std::move(stream));
   }
 
@@ -179,11 +174,9 @@ BOOST_AUTO_TEST_CASE(a_process_has_one_lane_and_leaves_it_to_another_one) {
   lanes.leave(first);
   BOOST_TEST(lanes.join(104) == first);
   BOOST_TEST(lanes.size() == 3u);
-  std::array<int, 2> fds{};
-  BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds.data()) == 0);
-  const gp::UniqueFd near(fds[0]);
-  const gp::UniqueFd far(fds[1]);
-  BOOST_TEST(gp::streaming::peer_of(near.get()) == ::getpid());
+  Stream stream;
+  const gp::UniqueFd peer = streaming_test::connect(stream);
+  BOOST_TEST(gp::streaming::peer_of(stream.fd.get()) == ::getpid());
 }
 
 BOOST_AUTO_TEST_CASE(each_lane_goes_on_as_its_worker_reads_and_everybody_is_offered_it_once) {
