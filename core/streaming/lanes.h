@@ -22,10 +22,10 @@ namespace gp::streaming {
 /// thread only.
 class Lane {
  public:
-  /// As many deliveries as may lie unread before a worker: some 40 ms of its time, so that it does not run
-  /// dry while this process waits for a core.
-  static constexpr std::size_t kMostAhead = 2048;
-  static constexpr std::size_t kStride = 128;  ///< deliveries from one mark to the next
+  /// As many deliveries as may lie unread before a worker: some 5 ms of its time. Fewer make it run dry while
+  /// this process sleeps or waits for a core, more only make everything else wait (tests/bench/README.md).
+  static constexpr std::size_t kMostAhead = 256;
+  static constexpr std::size_t kStride = 16;  ///< deliveries from one mark to the next
 
   /// Gives `stream`, which is of this lane, its next events by `give`, and counts that.
   template <class Give>

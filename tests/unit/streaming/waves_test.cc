@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_CASE(a_process_has_one_lane_and_leaves_it_to_another_one) {
 
 BOOST_AUTO_TEST_CASE(each_lane_goes_on_as_its_worker_reads_and_everybody_is_offered_it_once) {
   Audience audience;
-  const std::size_t many = Lane::kMostAhead + 300;
+  constexpr std::size_t many = Lane::kMostAhead + Lane::kMostAhead / 2;
   for (std::size_t i = 0; i < many; ++i) audience.come(kWorker);
   for (int i = 0; i < 10; ++i) audience.come(kOtherWorker);
   audience.begin(read_of(kRun, 0, 1));
