@@ -3,6 +3,7 @@
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
@@ -23,30 +24,44 @@ project::Event ending_event(const TakenRun& run, const RunEnding& ending) {
           project::event_data(run.run_id, run.project_id, format_rfc3339(wall_now()), members)};
 }
 
-/// The document after `last`, for which the project has a row where the table lets us; nothing where request
-/// or events cannot be read back.
-std::optional<std::string> fold(pg::Session& session, const TakenRun& run, const project::Event& last,
-                                const std::string& csv_base_url) {
+/// What a run is at its end.
+struct Folded {
+  std::string document;
+  bool has_begun = false;  ///< this attempt: a worker may have called the LLM
+};
+
+bool has_begun(const TakenRun& run, const std::vector<project::Event>& events) {
+  return run.former_takes > 0 || (!events.empty() && !project::is_terminal(events.back().type));
+}
+
+/// The run after `last`; its project then has a row where the table lets us. Nothing where request or events
+/// cannot be read back.
+std::optional<Folded> fold(pg::Session& session, const TakenRun& run, const project::Event& last,
+                           const std::string& csv_base_url) {
   try {
     const auto request = restore_request(run);
     project::Document document(run.run_id, request, project::csv_url(csv_base_url, run.run_id));
-    for (const project::Event& event : read_events(session, run.run_id)) document.apply(event);
+    const auto events = read_events(session, run.run_id);
+    for (const project::Event& event : events) document.apply(event);
     document.apply(last);
     ensure_project(session, run.run_id, request);
-    return dump_json(document.json());
+    return Folded{dump_json(document.json()), has_begun(run, events)};
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kUnavailable || error.kind() == ErrorKind::kInDoubt) throw;
     return std::nullopt;
   }
 }
 
-project::RunEnd run_end(const RunEnding& ending) {
-  return {.complete = false,
-          .error_code = ending.code,
-          .error_message = ending.message,
-          .usage = {0, 0, 0},
-          .cost_usd = 0.0,
-          .llm_calls = 0};
+/// What the calls of an attempt that has begun have cost is known to nobody any more.
+project::RunEnd run_end(const RunEnding& ending, bool has_begun) {
+  project::RunEnd end;
+  end.error_code = ending.code;
+  end.error_message = ending.message;
+  if (!has_begun) {
+    end.usage = {0, 0, 0};
+    end.cost_usd = 0.0;
+  }
+  return end;
 }
 
 /// A lost ring costs a reader its slow timer.
@@ -83,8 +98,9 @@ bool RunEnder::end(pg::Session& session, const TakenRun& run, const RunEnding& e
 
 bool RunEnder::write_end(pg::Session& session, const TakenRun& run, const RunEnding& ending) {
   const project::Event event = ending_event(run, ending);
-  if (auto document = fold(session, run, event, csv_base_url_)) {
-    const project::Step step{run.run_id, run.token, event, std::move(*document), run_end(ending)};
+  if (auto folded = fold(session, run, event, csv_base_url_)) {
+    const project::Step step{run.run_id, run.token, event, std::move(folded->document),
+                             run_end(ending, folded->has_begun)};
     return writer_.write(std::span(&step, 1)).front() != WriteOutcome::kFenced;
   }
   return !session

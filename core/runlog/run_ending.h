@@ -33,8 +33,8 @@ class RunEnder {
   /// `csv_base_url` as in the settings: the document is folded anew, its logs.csv_url included.
   RunEnder(Secret database_url, std::string csv_base_url);
 
-  /// False where the lease is lost meanwhile. What the last call of the LLM cost is not known: nothing is
-  /// added to the run's sums. Rings the readers' doorbell. `session` is the caller's, outside of a
+  /// False where the lease is lost meanwhile. Where a worker has had the attempt, the run's tokens and cost
+  /// are not known from now on. Rings the readers' doorbell. `session` is the caller's, outside of a
   /// transaction. Throws Error(kUnavailable) or Error(kInDoubt) where PostgreSQL is away.
   bool end(pg::Session& session, const TakenRun& run, const RunEnding& ending);
 

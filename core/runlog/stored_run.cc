@@ -9,11 +9,9 @@
 namespace gp::runlog {
 
 TakenRun read_taken_run(const pg::Result& rows, int row) {
-  return {RunId(rows.text(row, "run_id")),
-          LeaseToken(rows.text(row, "lease_token")),
-          ProjectId(rows.text(row, "project_id")),
-          rows.number(row, "next_event_id"),
-          rows.text(row, "request"),
+  return {RunId(rows.text(row, "run_id")),         LeaseToken(rows.text(row, "lease_token")),
+          ProjectId(rows.text(row, "project_id")), rows.number(row, "next_event_id"),
+          rows.number(row, "former_takes"),        rows.text(row, "request"),
           Secret(rows.text(row, "owner_email"))};
 }
 

@@ -21,7 +21,8 @@ struct TakenRun {
   LeaseToken token;
   ProjectId project_id;
   std::int64_t next_event_id = 1;
-  std::string request;  ///< JSON text, see restore_request
+  std::int64_t former_takes = 0;  ///< how often a worker has had this attempt before
+  std::string request;            ///< JSON text, see restore_request
   Secret owner_email;
 };
 

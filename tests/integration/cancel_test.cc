@@ -108,6 +108,7 @@ BOOST_AUTO_TEST_CASE(a_run_that_waits_ends_at_once_and_is_never_taken) {
   BOOST_TEST(outcome.ended_now);
   BOOST_TEST(outcome.error_code == "cancelled");
   check_cancelled(run_id, 1);
+  BOOST_TEST(value("SELECT prompt_tokens || ' ' || cost_usd FROM generation_runs") == "0 0.000000");
   BOOST_TEST(document_status() == "error");
   BOOST_TEST(queue().claim(10).empty());
 }

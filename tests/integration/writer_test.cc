@@ -206,6 +206,25 @@ BOOST_AUTO_TEST_CASE(an_end_that_is_sent_again_adds_no_cost) {
   BOOST_TEST(value("SELECT llm_calls FROM generation_runs") == "2");
 }
 
+BOOST_AUTO_TEST_CASE(sums_grow_with_each_attempt_and_are_not_known_once_a_part_is_not) {
+  const auto sums = [&] {
+    return value(
+        "SELECT coalesce(completion_tokens::text, '-') || ' ' || coalesce(cost_usd::text, '-') "
+        "FROM generation_runs");
+  };
+  write({last_step(claim("p"), 1, false)});
+  BOOST_TEST(sums() == "20 0.500000");
+  write({last_step(claim("p"), 2, false)});
+  BOOST_TEST(sums() == "40 1.000000");
+  Step unknown = last_step(claim("p"), 3, false);
+  unknown.end->usage = {};
+  unknown.end->cost_usd = std::nullopt;
+  write({unknown});
+  BOOST_TEST(sums() == "- -");
+  write({last_step(claim("p"), 4, false)});
+  BOOST_TEST(sums() == "- -");
+}
+
 BOOST_AUTO_TEST_CASE(an_end_with_a_wrong_number_ends_nothing) {
   const Claim run = claim("p");
   BOOST_TEST((write({last_step(run, 2, true)}) == Outcomes{WriteOutcome::kFenced}));

@@ -65,5 +65,5 @@ SET state = 'running', takes = r.takes + 1, started_at = now(), lease_owner = $2
     takeover_wait_s = CASE WHEN r.takes = 0 THEN 0 ELSE least(300, $4::integer * 3 ^ (r.takes - 1)) END
 FROM unlocked w
 WHERE r.run_id = w.run_id
-RETURNING r.run_id, r.project_id, r.request, r.owner_email, r.attempt, r.lease_token, r.next_event_id, r.start_order,
+RETURNING r.run_id, r.project_id, r.request, r.owner_email, r.attempt, r.lease_token, r.next_event_id, r.takes - 1 AS former_takes, r.start_order,
           NULL::uuid AS former_token, coalesce(r.cancel_attempt = r.attempt, false) AS is_cancelled, false AS is_used_up, true AS is_more_waiting

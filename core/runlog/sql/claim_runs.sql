@@ -53,6 +53,6 @@ SET state = 'running', takes = r.takes + 1, started_at = now(), lease_owner = $2
     takeover_wait_s = CASE WHEN r.takes = 0 THEN 0 ELSE least(300, $8::integer * 3 ^ (r.takes - 1)) END
 FROM waiting w
 WHERE r.run_id = w.run_id
-RETURNING r.run_id, r.project_id, r.request, r.owner_email, r.attempt, r.lease_token, r.next_event_id, r.start_order, w.former_token,
+RETURNING r.run_id, r.project_id, r.request, r.owner_email, r.attempt, r.lease_token, r.next_event_id, r.takes - 1 AS former_takes, r.start_order, w.former_token,
           coalesce(r.cancel_attempt = r.attempt, false) AS is_cancelled, w.former_token IS NOT NULL AND r.takes > $7::integer AS is_used_up,
           (SELECT count(*) FROM oldest) > (SELECT count(*) FROM unlocked) OR (SELECT count(*) FROM abandoned) = $1::integer AS is_more_waiting

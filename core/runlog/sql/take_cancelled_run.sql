@@ -5,4 +5,4 @@ SET state = 'running', lease_token = gen_random_uuid(), lease_owner = $2,
     lease_expires_at = now() + make_interval(secs => $4::double precision)
 WHERE run_id = $1::uuid AND cancel_attempt = attempt
   AND (state = 'queued' OR (state = 'running' AND lease_expires_at < now() - make_interval(secs => $3::double precision)))
-RETURNING run_id, project_id, request, owner_email, lease_token, next_event_id
+RETURNING run_id, project_id, request, owner_email, lease_token, next_event_id, takes AS former_takes

@@ -3,5 +3,5 @@
 UPDATE generation_runs
 SET lease_token = gen_random_uuid(), lease_owner = $2, lease_expires_at = now() + make_interval(secs => $4::double precision)
 WHERE run_id = $1::uuid AND state = 'running' AND lease_expires_at < now() - make_interval(secs => $3::double precision + takeover_wait_s)
-RETURNING run_id, project_id, request, owner_email, lease_token, next_event_id,
+RETURNING run_id, project_id, request, owner_email, lease_token, next_event_id, takes AS former_takes,
           coalesce(cancel_attempt = attempt, false) AS is_cancelled
