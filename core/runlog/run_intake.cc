@@ -43,7 +43,8 @@ struct RunIntake::Impl {
       : sessions(std::move(url), "generate-project start", require_schema), queue_max(most) {}
 
   static pg::Call find(const project::StartRequest& request, const std::string& stored) {
-    return {sql::kFindRun, {request.project_id.str(), request.chat_id.str(), stored}};
+    return {sql::kFindRun,
+            {request.project_id.str(), request.chat_id.str(), stored, request.owner_email.reveal()}};
   }
 
   static StartOutcome already(const pg::Result& found) {

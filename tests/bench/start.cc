@@ -110,7 +110,7 @@ const std::string kRunId = "md5(:pair::text)";
 /// What RunIntake does for a new pair: each statement is a transaction.
 std::string new_pair_script() {
   return fmt::format("\\set n :n + 1\n\\set pair {} + :client_id * {} + :n\n", kPgbenchPairs, kPgbenchPairs) +
-         statement(kFindRun, {":pair", ":pair", ":request"}) + ";\n" +
+         statement(kFindRun, {":pair", ":pair", ":request", ":owner"}) + ";\n" +
          statement("insert_run", {kRunId, ":pair", ":pair", ":request", ":owner", ":queue_max"}) + ";\n" +
          statement("ring", {":channel", "''"}) + ";\n";
 }
@@ -118,12 +118,13 @@ std::string new_pair_script() {
 /// What it does for a known one.
 std::string known_pair_script(std::size_t first) {
   return fmt::format("\\set n :n + 1\n\\set pair {} + :n % {}\n", first, kKnownPairs) +
-         statement(kFindRun, {":pair", ":pair", ":request"}) + ";\n";
+         statement(kFindRun, {":pair", ":pair", ":request", ":owner"}) + ";\n";
 }
 
 /// The same for one of them, whole.
-std::string find_first_pair(const std::string& request) {
-  return statement(kFindRun, {"'0'", "'0'", quoted_literal(request)});
+std::string find_first_pair(const StoredRequest& stored) {
+  return statement(kFindRun,
+                   {"'0'", "'0'", quoted_literal(stored.request), quoted_literal(stored.owner_email)});
 }
 
 /// A server in the same state before each measurement: after a checkpoint the first change of every page is
@@ -155,7 +156,7 @@ void run_start(const Options& options, Report& report) {
 
   stack.start(body_for(0));
   const StoredRequest stored = read_stored(url);
-  const YardstickNginx yardsticks(stack, find_first_pair(stored.request));
+  const YardstickNginx yardsticks(stack, find_first_pair(stored));
   const std::map<std::string, std::string> variables = {{"n", "0"},
                                                         {"request", stored.request},
                                                         {"owner", stored.owner_email},

@@ -35,6 +35,9 @@ BOOST_AUTO_TEST_CASE(the_same_pair_has_one_run_for_ever) {
   auto other = request("p");
   other.topic = "Ratios";
   BOOST_TEST(intake.start(other).request_differs);
+  auto of_another = request("p");
+  of_another.owner_email = gp::Secret("another@school.ae");
+  BOOST_TEST(intake.start(of_another).request_differs);
   BOOST_TEST(intake.start(request("p", "chat 2")).run_id.str() != first.run_id.str());
   BOOST_TEST(value("SELECT count(*) FROM generation_runs") == "2");
 }
