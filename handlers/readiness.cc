@@ -50,13 +50,23 @@ Json listener(const Facts& facts) {
   return {{"status", status}, {"processes", facts.events.processes}, {"connected", connected}};
 }
 
+bool is_queue_stuck(const Facts& facts) {
+  return is_reachable(facts) && facts.log->oldest_queued > kLongInQueue;
+}
+
+/// Other hosts may take the runs of one that only serves: what shows is whether somebody does.
 Json workers(const Facts& facts) {
-  return {{"status", facts.workers.processes == 0 ? kFail : kOk}, {"processes", facts.workers.processes}};
+  const auto processes = facts.workers.processes;
+  if (processes > 0) return {{"status", kOk}, {"processes", processes}};
+  if (is_queue_stuck(facts))
+    return {
+        {"status", kFail}, {"processes", 0}, {"detail", "none here, and nobody takes the runs that wait"}};
+  return {{"status", kDegraded}, {"processes", 0}, {"detail", "none here; runs are left to other hosts"}};
 }
 
 Json queue(const Facts& facts) {
   if (!is_reachable(facts)) return {{"status", kFail}, {"detail", "not known while postgres is away"}};
-  return {{"status", facts.log->oldest_queued > kLongInQueue ? kDegraded : kOk},
+  return {{"status", is_queue_stuck(facts) ? kDegraded : kOk},
           {"queued", facts.log->queued},
           {"oldest_queued_s", facts.log->oldest_queued.count()}};
 }
