@@ -79,8 +79,8 @@ constexpr std::array kSettings = {
 
     Setting{"CORS_ALLOWED_ORIGINS", &C::cors_allowed_origins, "*", "* or origins separated by commas", "",
             "Web origins that may call the service"},
-    Setting{"BODY_LIMIT_BYTES", &C::body_limit_bytes, "65536", "1024-1048576", "bytes",
-            "Largest request body", 1024, 1048576},
+    Setting{"BODY_LIMIT_BYTES", &C::body_limit_bytes, "65536", "1024-65536", "bytes",
+            "Largest request body; nginx's site lets no more through", 1024, 65536},
     Setting{"SSE_KEEPALIVE_S", &C::sse_keepalive_s, "15", "1-300", "s",
             "Time between two keep-alive comments", 1, 300},
     Setting{"SSE_MAX_AGE_S", &C::sse_max_age_s, "3600", "5-86400", "s",

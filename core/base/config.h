@@ -16,8 +16,8 @@
 namespace gp {
 
 /// Every setting of the service. Names, units, defaults and ranges stand once, in the table of config.cc;
-/// members are named after their environment variable. A value is read once at start; SIGHUP replaces the
-/// child processes, which read it again.
+/// members are named after their environment variable. A value is read once at start, before the
+/// processes are forked: a changed one needs a restart.
 struct Config {
   using Seconds = std::chrono::seconds;
 

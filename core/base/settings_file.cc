@@ -82,12 +82,11 @@ std::map<std::string, std::string> parse_settings_file(std::string_view text) {
 Environment settings_in(const std::string& folder) {
   auto values = parse_settings_file(read_file(folder + "/generate-project.conf").value_or(""));
   return [folder, values = std::move(values)](std::string_view name) -> std::optional<std::string> {
-    if (is_secret(name)) {
-      if (auto text = read_file(folder + "/credentials/" + std::string(name)))
-        return without_newline(std::move(*text));
-    }
     const auto found = values.find(std::string(name));
-    return found == values.end() ? std::nullopt : std::optional(found->second);
+    if (found != values.end() && !found->second.empty()) return found->second;
+    if (!is_secret(name)) return std::nullopt;
+    auto text = read_file(folder + "/credentials/" + std::string(name));
+    return text ? std::optional(without_newline(std::move(*text))) : std::nullopt;
   };
 }
 

@@ -14,8 +14,9 @@ namespace gp {
 /// wrong line, naming its number and never its value.
 std::map<std::string, std::string> parse_settings_file(std::string_view text);
 
-/// The settings of an installed service: `folder`/generate-project.conf, and for the secret ones the files
-/// `folder`/credentials/NAME, which go before it. What does not exist or may not be read is not set. Throws
+/// The settings of an installed service: `folder`/generate-project.conf, and for a secret one that has no
+/// value there the file `folder`/credentials/NAME. In this order systemd gives them to the services too, the
+/// file of settings as their environment. What does not exist or may not be read is not set. Throws
 /// ConfigError.
 Environment settings_in(const std::string& folder);
 

@@ -13,6 +13,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Absolute, without . and .. and with a slash at its end.
+std::string plain_path(const std::string& path) {
+  std::error_code ignored;
+  return (fs::absolute(path, ignored) / "").lexically_normal().string();
+}
+
 /// The folder itself where it exists, else the nearest one above it that does.
 fs::path nearest_existing(const std::string& folder) {
   std::error_code ignored;
@@ -27,6 +33,10 @@ bool is_made_at_start(const std::string& folder) {
   std::error_code ignored;
   if (fs::exists(folder, ignored)) return false;
   return folder == "/var/lib/generate-project" || folder == "/var/log/generate-project";
+}
+
+bool is_within(const std::string& path, const std::string& folder) {
+  return plain_path(path).starts_with(plain_path(folder));
 }
 
 std::string folder_fault(const std::string& folder) {

@@ -9,6 +9,9 @@ namespace gp::ctl {
 /// and LogsDirectory= of the units.
 bool is_made_at_start(const std::string& folder);
 
+/// True for `folder` itself and what is below it, by their names.
+bool is_within(const std::string& path, const std::string& folder);
+
 /// Why this process could not make files in `folder`, as a sentence; empty where it could, or could make the
 /// folder itself.
 std::string folder_fault(const std::string& folder);

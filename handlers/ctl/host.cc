@@ -40,6 +40,8 @@ Environment host_environment() { return layered(process_environment(), settings_
 
 bool is_user(const std::string& name) { return ::getpwnam(name.c_str()) != nullptr; }
 
+bool is_run_by_systemd() { return exists("/run/systemd/system") && is_service_installed(); }
+
 Config load_as_service(std::span<const std::string_view> required) {
   try {
     Config config = load_config(host_environment(), required);

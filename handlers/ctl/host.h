@@ -29,6 +29,9 @@ Config load_as_service(std::span<const std::string_view> required);
 /// The second half of load_as_service.
 void become_service_user();
 
+/// True where systemd runs the service, by the units of the package.
+bool is_run_by_systemd();
+
 /// True where an account of that name exists.
 bool is_user(const std::string& name);
 

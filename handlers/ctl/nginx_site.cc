@@ -1,6 +1,7 @@
 // nginx-site --enable [--port N] [--server-name NAMES] [--tls-cert FILE --tls-key FILE]
 // nginx-site --disable
-//   makes the service's site of Debian's nginx, or removes it. Edits nothing of nginx's own.
+//   makes the service's site of Debian's nginx, or removes it. Edits nothing of nginx's own. Run again it
+//   leaves what it is not given as it is in the site; --disable first begins anew, without TLS for one thing.
 
 #include "handlers/ctl/nginx_site.h"
 
@@ -29,9 +30,14 @@ bool has_ipv6() {
   return std::filesystem::exists("/proc/net/if_inet6", ignored);
 }
 
+/// What is not given comes from the site that is there, else from the settings.
 SiteValues complete(SiteValues values, const std::string& nginx_dir) {
   const Config config = load_config(host_environment(), {});
-  if (values.port == 0) values.port = config.port;
+  const SiteValues former = find_site(nginx_dir).value_or(SiteValues{});
+  if (values.port == 0) values.port = former.port == 0 ? config.port : former.port;
+  if (values.server_name.empty()) values.server_name = former.server_name;
+  if (values.tls_cert.empty()) values.tls_cert = former.tls_cert;
+  if (values.tls_key.empty()) values.tls_key = former.tls_key;
   values.runtime_dir = config.runtime_dir;
   values.www_dir = data_dir() + "/www";
   values.streams = read_nginx_limits(nginx_dir).streams();
@@ -63,10 +69,10 @@ void add_nginx_site(CLI::App& app, Chosen& chosen) {
   which->add_flag("--enable", options->enable, "Render the site, test it, and have nginx read it");
   which->add_flag("--disable", options->disable, "Remove what --enable made");
   which->require_option(1);
-  sub->add_option("--port", options->values.port, "The TCP port; PORT where it is not given")
+  sub->add_option("--port", options->values.port, "The TCP port; of a new site PORT where it is not given")
       ->check(CLI::Range(1, 65535));
-  sub->add_option("--server-name", options->values.server_name, "Host names; _ takes all")
-      ->capture_default_str();
+  options->values.server_name.clear();  // not given
+  sub->add_option("--server-name", options->values.server_name, "Host names; _, as in a new site, takes all");
   sub->add_option("--tls-cert", options->values.tls_cert, "Certificate chain, PEM; the port then speaks TLS");
   sub->add_option("--tls-key", options->values.tls_key, "Its key, PEM");
   sub->add_option("--nginx-dir", options->nginx_dir, "Where nginx.conf is")->capture_default_str();

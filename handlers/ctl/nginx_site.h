@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gp::ctl {
@@ -32,15 +34,23 @@ struct SiteValues {
 /// naming the option that cannot stand in a configuration, Error(kNotFound) where a template is missing.
 std::string render_site(const std::string& templates_dir, const SiteValues& values);
 
+/// What render_site() made `text` of, as far as people choose it: port, host names and certificate. A port of
+/// 0: there is none in it.
+SiteValues parse_site(std::string_view text);
+
+/// The same of the site that is there; nothing where this program has made none.
+std::optional<SiteValues> find_site(const std::string& nginx_dir);
+
 /// The words that run nginx with the configuration in `nginx_dir`.
 std::vector<std::string> nginx_command(const std::string& nginx_dir, std::vector<std::string> options);
 
 /// Throws Error(kConflict) where a program that is not nginx listens on `port`.
 void require_port(const std::string& nginx_dir, std::int64_t port);
 
-/// Puts `text` in its places, asks `nginx -t`, and has nginx read it; where nginx refuses it everything is as
-/// before, and Error(kConflict) says why. Files of the same names that this program did not make are left
-/// alone: Error(kConflict). False where nothing had to be done.
+/// Puts `text` in its places, asks `nginx -t`, and has nginx read it; where nginx refuses it, or would pass
+/// over it for another site with its name and port, everything is as before, and Error(kConflict) says why.
+/// Files of the same names that this program did not make are left alone: Error(kConflict). False where
+/// nothing had to be done.
 bool enable_site(const std::string& nginx_dir, const std::string& text);
 
 /// Removes what enable_site() made, and nothing else. False where there is nothing.

@@ -46,13 +46,12 @@ reads the same file; a variable in its own environment goes before a line of the
 )";
 
 constexpr std::string_view kSecrets = R"(.SH SECRETS
-The settings marked as secret do not belong into this file, which everybody may read. Each is a file that only root
-may read, which systemd hands to the processes that need it and to no others:
-.TP
-.I /etc/generate\-project/credentials/OPENAI_API_KEY
-.TP
-.I /etc/generate\-project/credentials/DATABASE_URL
-.PP
+The settings marked as secret are better kept out of this file, though only root may read it. Each may be a file of its
+own for root alone, which systemd hands to the processes that need it and to no others. A value in this file goes before
+it:
+)";
+
+constexpr std::string_view kOutside = R"(.PP
 Outside of systemd,
 .IB NAME _FILE
 may name a file that holds the value.
@@ -64,12 +63,23 @@ constexpr std::string_view kFoot = R"(.SH SEE ALSO
 .BR systemd.exec (5)
 )";
 
+bool is_secret(const Setting& setting) { return std::holds_alternative<Secret Config::*>(setting.member); }
+
+std::string secrets() {
+  std::string text(kSecrets);
+  for (const Setting& setting : settings()) {
+    if (is_secret(setting))
+      text += fmt::format(".TP\n.I /etc/generate\\-project/credentials/{}\n", roff(setting.name));
+  }
+  return text += kOutside;
+}
+
 std::string entry(const Setting& setting) {
   std::string text = fmt::format(".TP\n.B {}\n{}.\n", roff(setting.name), roff(setting.help));
   text += fmt::format("Allowed: {}{}{}.", roff(setting.allowed), setting.unit.empty() ? "" : " ",
                       roff(setting.unit));
   if (!setting.default_value.empty()) text += fmt::format(" Default: {}.", roff(setting.default_value));
-  if (std::holds_alternative<Secret Config::*>(setting.member)) text += " Secret.";
+  if (is_secret(setting)) text += " Secret.";
   return text + "\n";
 }
 
@@ -77,7 +87,7 @@ std::string entry(const Setting& setting) {
 
 std::string settings_page() {
   std::string page(kHead);
-  page += kSecrets;
+  page += secrets();
   page += ".SH SETTINGS\n";
   for (const Setting& setting : settings()) page += entry(setting);
   page += kFoot;

@@ -19,11 +19,12 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
-#include "core/base/config.h"
 #include "core/base/error.h"
+#include "core/base/settings_file.h"
 #include "core/base/unique_fd.h"
 #include "handlers/ctl/command.h"
 #include "handlers/ctl/host.h"
+#include "handlers/ctl/nginx_site.h"
 #include "handlers/ctl/program.h"
 
 namespace gp::ctl {
@@ -38,7 +39,7 @@ constexpr std::chrono::seconds kStartPatience{60};
 struct Options {
   bool dry_run = false;
   std::string key_file;
-  std::string nginx_dir = "/etc/nginx";
+  std::string nginx_dir = kDefaultNginxDir;
   std::vector<std::string> site;  ///< options for nginx-site
   std::vector<std::string> skip;  ///< parts for doctor to leave out
 };
@@ -48,7 +49,7 @@ struct Options {
 }
 
 std::string trimmed(std::string text) {
-  while (text.ends_with('\n') || text.ends_with(' ')) text.pop_back();
+  while (text.ends_with('\n') || text.ends_with('\r') || text.ends_with(' ')) text.pop_back();
   return text;
 }
 
@@ -83,6 +84,7 @@ class Setup {
       add_database();
     }
     migrate();
+    restart_readers();
     examine();
     enable_site();
     start();
@@ -126,22 +128,30 @@ class Setup {
   // Secrets
   // ---------------------------------------------------------------------------------------------------------
 
-  void add_credentials() const {
+  void add_credentials() {
     if (!is_set("DATABASE_URL")) {
       say(fmt::format("writing {}: this host's PostgreSQL, by peer authentication",
                       credential_path("DATABASE_URL")));
       write_credential("DATABASE_URL", kLocalDatabase);
+      readers_ = {"start", "status", "health", "events", "worker"};
     }
-    if (!options_.key_file.empty()) {
-      say(fmt::format("copying the key to {}", credential_path("OPENAI_API_KEY")));
-      write_credential("OPENAI_API_KEY", read_key());
-    }
+    if (!options_.key_file.empty()) add_key();
     if (options_.dry_run || is_set("OPENAI_API_KEY")) return;
     stop("there is no key for the LLM provider",
          fmt::format(
              "write it to {} (owner root, mode 0600), or give setup --openai-api-key-file; for a server "
              "without keys any text will do",
              credential_path("OPENAI_API_KEY")));
+  }
+
+  void add_key() {
+    say(fmt::format("copying the key to {}", credential_path("OPENAI_API_KEY")));
+    const std::string key = read_key();
+    write_credential("OPENAI_API_KEY", key);
+    if (readers_.empty()) readers_ = {"worker"};
+    if (options_.dry_run || settings_in(etc_dir())("OPENAI_API_KEY") == key) return;
+    stop(fmt::format("{}/generate-project.conf holds another key, which goes before it", etc_dir()),
+         "remove the line OPENAI_API_KEY there");
   }
 
   std::string read_key() const {
@@ -232,21 +242,31 @@ class Setup {
   // The service
   // -------------------------------------------------------------------------------------------------------
 
+  /// A service that runs has its secrets as they were when it started.
+  void restart_readers() const {
+    if (readers_.empty()) return;
+    Words words = {"systemctl", "try-restart"};
+    for (const std::string& name : readers_)
+      words.push_back(fmt::format("generate-project-{}.service", name));
+    require("restarting what runs, for the new secrets", words, "journalctl -u 'generate-project-*'");
+  }
+
   void start() const {
     require("starting", {"systemctl", "enable", "--now", "generate-project.target"},
             "journalctl -u 'generate-project-*'");
     if (options_.dry_run) return;
-    const auto port = load_config(host_environment(), {}).port;
     say("waiting for the workers and handlers");
     const SteadyTime deadline = steady_now() + kStartPatience;
     while (!run_program({"systemctl", "is-active", "--quiet", "generate-project-worker.service"}).is_good()) {
       if (steady_now() > deadline) stop("the worker does not start", "journalctl -u generate-project-worker");
       std::this_thread::sleep_for(std::chrono::milliseconds(200));
     }
-    say(fmt::format("it serves: GET /health/ready on port {} says how it is", port));
+    say(fmt::format("it serves: GET /health/ready on port {} says how it is",
+                    find_site(options_.nginx_dir).value_or(SiteValues{}).port));
   }
 
   const Options& options_;
+  Words readers_;  ///< the services that read a secret which was written here
 };
 
 ExitCode set_up(const Options& options) {

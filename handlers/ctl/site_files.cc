@@ -1,9 +1,12 @@
 // The site's two places under nginx's folder, and nginx itself.
 
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -99,14 +102,34 @@ void reload(const std::string& nginx_dir) {
   run_program(nginx_command(nginx_dir, {"-s", "reload"}));
 }
 
-void require_accepted(const std::string& nginx_dir, const Former& former) {
+/// Another site has a name of this one on its port. nginx takes the first and only warns of the second.
+bool is_ambiguous(const std::string& warnings, SiteValues site) {
+  std::ranges::transform(site.server_name, site.server_name.begin(),
+                         [](unsigned char c) { return std::tolower(c); });
+  std::istringstream names(site.server_name);
+  for (std::string name; names >> name;) {
+    for (const char* address : {"0.0.0.0", "[::]"}) {
+      const auto warning = fmt::format("conflicting server name \"{}\" on {}:{},", name, address, site.port);
+      if (warnings.find(warning) != std::string::npos) return true;
+    }
+  }
+  return false;
+}
+
+void require_accepted(const std::string& nginx_dir, const SiteValues& site, const Former& former) {
   const auto outcome = run_program(nginx_command(nginx_dir, {"-t"}));
-  if (outcome.is_good()) return;
+  const bool is_refused = !outcome.is_good();
+  if (!is_refused && !is_ambiguous(outcome.output, site)) return;
   former.restore();
+  std::string fault = "nginx refuses its configuration with the site";
+  if (!is_refused) {
+    fault = fmt::format(
+        "another site of nginx has the same name on port {}: remove it (Debian's own is "
+        "{}/sites-enabled/default), or give this one its own with --server-name",
+        site.port, nginx_dir);
+  }
   throw Error(ErrorKind::kConflict,
-              fmt::format("nginx refuses its configuration with the site; everything is as "
-                          "before. It says:\n{}",
-                          outcome.output));
+              fmt::format("{}; everything is as before. nginx says:\n{}", fault, outcome.output));
 }
 
 }  // namespace
@@ -127,6 +150,12 @@ SitePlaces site_places(const std::string& nginx_dir) {
           nginx_dir + "/sites-enabled/generate-project.conf"};
 }
 
+std::optional<SiteValues> find_site(const std::string& nginx_dir) {
+  const auto content = read_file(site_places(nginx_dir).available);
+  if (!content || !content->starts_with(kMark)) return std::nullopt;
+  return parse_site(*content);
+}
+
 bool enable_site(const std::string& nginx_dir, const std::string& text) {
   const SitePlaces places = site_places(nginx_dir);
   const Former former(places);
@@ -144,7 +173,7 @@ bool enable_site(const std::string& nginx_dir, const std::string& text) {
     former.restore();
     throw Error(ErrorKind::kUnavailable, error.what());
   }
-  require_accepted(nginx_dir, former);
+  require_accepted(nginx_dir, parse_site(text), former);
   reload(nginx_dir);
   return true;
 }

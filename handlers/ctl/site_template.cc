@@ -1,6 +1,7 @@
-// Filling in nginx/generate-project.conf.in.
+// Filling in nginx/generate-project.conf.in, and reading back what it was filled with.
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -12,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "handlers/ctl/nginx_limits.h"
 #include "handlers/ctl/nginx_site.h"
 
 namespace gp::ctl {
@@ -127,6 +129,15 @@ class Rendering {
   std::string text_;
 };
 
+/// What stands behind the first `directive`, up to its semicolon.
+std::string find_arguments(const std::vector<std::string>& words, std::string_view directive) {
+  std::string arguments;
+  auto at = std::ranges::find(words, directive);
+  while (at != words.end() && ++at != words.end() && *at != ";")
+    arguments += (arguments.empty() ? "" : " ") + *at;
+  return arguments;
+}
+
 }  // namespace
 
 std::string render_site(const std::string& templates_dir, const SiteValues& values) {
@@ -139,6 +150,17 @@ std::string render_site(const std::string& templates_dir, const SiteValues& valu
                                       {"STREAMS", std::to_string(values.streams)}});
   rendering.add_file("generate-project.conf.in", "");
   return rendering.take();
+}
+
+SiteValues parse_site(std::string_view text) {
+  const auto words = configuration_words(text);
+  SiteValues values;
+  const std::string listen = find_arguments(words, "listen");
+  values.port = std::atoll(listen.c_str() + listen.rfind(':') + 1);  // npos + 1 is 0
+  values.server_name = find_arguments(words, "server_name");
+  values.tls_cert = find_arguments(words, "ssl_certificate");
+  values.tls_key = find_arguments(words, "ssl_certificate_key");
+  return values;
 }
 
 }  // namespace gp::ctl

@@ -1,10 +1,14 @@
 #include <array>
+#include <filesystem>
+#include <sstream>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/llm/prices.h"
 #include "core/project/blocklist.h"
 #include "handlers/ctl/doctor/checks.h"
+#include "handlers/ctl/folder_state.h"
 
 namespace gp::ctl::doctor {
 namespace {
@@ -26,8 +30,44 @@ Finding check_file(const char* setting, const std::string& path, const Load& loa
     return ok(fmt::format("settings.{}", setting), path.empty() ? "the built-in one" : path);
   } catch (const std::exception& error) {
     return fail(fmt::format("settings.{}", setting), error.what(),
-                "correct the file, or unset " + std::string(setting));
+                fmt::format("correct the file, let the service's user read it, or unset {}", setting));
   }
+}
+
+constexpr const char* kState = "/var/lib/generate-project";  // StateDirectory= of who writes
+constexpr const char* kLogs = "/var/log/generate-project";   // LogsDirectory=
+
+/// A folder that a setting names, and who writes to it.
+struct Written {
+  std::string setting;
+  std::string folder;
+  std::string own;  ///< what the package has for it; these services may write to kState as well
+  std::vector<std::string> units;
+};
+
+bool is_open(const std::string& folder, const std::string& open_folders) {
+  std::istringstream words(open_folders);
+  for (std::string word; words >> word;) {
+    const auto slash = word.find('/');  // before it may stand - or +
+    if (slash != std::string::npos && is_within(folder, word.substr(slash))) return true;
+  }
+  return false;
+}
+
+Finding judge_folder(Written written, const OpenedFolders& opened) {
+  const auto& folder = written.folder;
+  std::erase_if(written.units, [&](const std::string& unit) {
+    return is_open(folder, fmt::format("{} {} {}", written.own, kState, opened(unit)));
+  });
+  const std::string check = "sandbox." + written.setting;
+  if (written.units.empty()) return ok(check, folder + " is open to the services");
+  const std::string units = fmt::format("{}", fmt::join(written.units, " "));
+  return warn(
+      check, fmt::format("{} is closed to {}", folder, units),
+      fmt::format(
+          "name a folder below {}; or make this one, not below /home, /root or /tmp, then systemctl edit {}, "
+          "write [Service] and ReadWritePaths={}, and restart the services",
+          written.own, units, folder));
 }
 
 }  // namespace
@@ -42,11 +82,21 @@ Findings check_settings(const Environment& environment, std::optional<Config>& c
     return findings;
   }
   findings.push_back(ok("settings", fmt::format("all {} can be read", settings().size())));
-  findings.push_back(check_file("PRICES_FILE", config->prices_file,
-                                [&] { return llm::PriceTable::load(config->prices_file); }));
-  findings.push_back(check_file("BLOCKLIST_FILE", config->blocklist_file,
-                                [&] { return project::Blocklist::load(config->blocklist_file); }));
   return findings;
+}
+
+Findings check_files(const Config& config) {
+  return {check_file("PRICES_FILE", config.prices_file, [&] { llm::PriceTable::load(config.prices_file); }),
+          check_file("BLOCKLIST_FILE", config.blocklist_file,
+                     [&] { project::Blocklist::load(config.blocklist_file); })};
+}
+
+Findings check_sandbox(const Config& config, const OpenedFolders& opened) {
+  const std::string spool = std::filesystem::path(config.spool_path).parent_path().string();
+  std::vector<std::string> units = {"generate-project-worker", "generate-project-prune"};
+  const Written logs{"CSV_LOG_DIR", config.csv_log_dir, kLogs, units};
+  units.emplace_back("generate-project-events");
+  return {judge_folder({"SPOOL_PATH", spool, kState, units}, opened), judge_folder(logs, opened)};
 }
 
 }  // namespace gp::ctl::doctor

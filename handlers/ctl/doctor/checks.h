@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,16 @@ namespace gp::ctl::doctor {
 
 /// Every setting that is wrong or missing; fills `config` where all can be read.
 Findings check_settings(const Environment& environment, std::optional<Config>& config);
+
+/// PRICES_FILE and BLOCKLIST_FILE can be read, by whom this process is.
+Findings check_files(const Config& config);
+
+/// The folders that ReadWritePaths= opens for a unit, separated by blanks.
+using OpenedFolders = std::function<std::string(const std::string& unit)>;
+
+/// Do the sandboxes of the package's units (10-sandbox.conf) let the services write to SPOOL_PATH and
+/// CSV_LOG_DIR?
+Findings check_sandbox(const Config& config, const OpenedFolders& opened);
 
 /// Reachable, version, schema, rights, the table projects, LISTEN. `ahead` becomes the database's clock minus
 /// this host's, where it answered.

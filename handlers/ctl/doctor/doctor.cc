@@ -13,9 +13,16 @@
 #include "handlers/ctl/command.h"
 #include "handlers/ctl/doctor/checks.h"
 #include "handlers/ctl/host.h"
+#include "handlers/ctl/program.h"
 
 namespace gp::ctl {
 namespace {
+
+std::string opened_folders(const std::string& unit) {
+  const auto outcome =
+      run_program({"systemctl", "show", "--value", "--property=ReadWritePaths", unit + ".service"});
+  return outcome.is_good() ? outcome.output : "";
+}
 
 class Examination {
  public:
@@ -26,6 +33,8 @@ class Examination {
     add(doctor::check_settings(host_environment(), config));
     become_service_user();
     if (!config) return std::move(findings_);  // nothing else can be looked at without them
+    add(doctor::check_files(*config));
+    if (is_run_by_systemd()) add(doctor::check_sandbox(*config, opened_folders));
     std::optional<std::chrono::milliseconds> database_ahead;
     std::optional<std::chrono::milliseconds> provider_ahead;
     if (is_wanted("database")) add(doctor::check_database(*config, database_ahead));

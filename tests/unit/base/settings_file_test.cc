@@ -52,16 +52,19 @@ BOOST_AUTO_TEST_CASE(the_sample_that_is_installed_can_be_read_with_every_line_in
   BOOST_TEST(gp::parse_settings_file(sample).size() == gp::settings().size());
 }
 
-BOOST_FIXTURE_TEST_CASE(a_credential_goes_before_the_file_and_the_environment_before_both,
+BOOST_FIXTURE_TEST_CASE(the_file_goes_before_a_credential_and_the_environment_before_both,
                         support::TempFolder) {
   std::filesystem::create_directories(path() + "/credentials");
-  std::ofstream(path() + "/generate-project.conf") << "OPENAI_API_KEY=from-file\nPORT=1\nMODEL_PRIMARY=m\n";
+  std::ofstream(path() + "/generate-project.conf")
+      << "OPENAI_API_KEY=from-file\nDATABASE_URL=\nPORT=1\nMODEL_PRIMARY=m\n";
   std::ofstream(path() + "/credentials/OPENAI_API_KEY") << "from-credential\n";
-  std::ofstream(path() + "/credentials/PORT") << "2\n";
+  std::ofstream(path() + "/credentials/DATABASE_URL") << "from-credential\n";
+  std::ofstream(path() + "/credentials/MODEL_FALLBACK") << "2\n";
   const auto host = gp::settings_in(path());
-  BOOST_TEST(host("OPENAI_API_KEY").value() == "from-credential");
-  BOOST_TEST(host("PORT").value() == "1");  // only secrets are credentials
-  BOOST_TEST(!host("DATABASE_URL").has_value());
+  BOOST_TEST(host("OPENAI_API_KEY").value() == "from-file");
+  BOOST_TEST(host("DATABASE_URL").value() == "from-credential");  // an empty line counts as none
+  BOOST_TEST(!host("DATABASE_LISTEN_URL").has_value());
+  BOOST_TEST(!host("MODEL_FALLBACK").has_value());  // only secrets are credentials
   const auto both = gp::layered(
       [](std::string_view name) -> std::optional<std::string> {
         return name == "PORT" ? std::optional<std::string>("3") : std::nullopt;

@@ -6,11 +6,13 @@
 #include <string>
 
 #include <boost/test/unit_test.hpp>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/spool/outbox.h"
 #include "handlers/ctl/doctor/checks.h"
+#include "handlers/ctl/folder_state.h"
 #include "handlers/ctl/nginx_limits.h"
 #include "tests/support/shell.h"
 
@@ -106,10 +108,25 @@ BOOST_FIXTURE_TEST_CASE(a_price_table_that_cannot_be_read_is_found, Folder) {
   const auto findings = doctor::check_settings(
       only({{"DATABASE_URL", "x"}, {"OPENAI_API_KEY", "k"}, {"PRICES_FILE", path() + "/prices.json"}}),
       config);
-  BOOST_TEST(config.has_value());
   BOOST_TEST(verdict(findings, "settings") == "ok");
-  BOOST_TEST(verdict(findings, "settings.PRICES_FILE") == "fail");
-  BOOST_TEST(verdict(findings, "settings.BLOCKLIST_FILE") == "ok");
+  BOOST_REQUIRE(config.has_value());
+  BOOST_TEST(verdict(doctor::check_files(*config), "settings.PRICES_FILE") == "fail");
+  BOOST_TEST(verdict(doctor::check_files(*config), "settings.BLOCKLIST_FILE") == "ok");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_blocklist_that_the_service_may_not_read_is_found, Folder) {
+  write("blocklist.txt", "+word\n");
+  fs::permissions(path() + "/blocklist.txt", fs::perms::none);
+  auto config = this->config();
+  config.blocklist_file = path() + "/blocklist.txt";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool is_other = ::geteuid() != 0 || ::setuid(65534) == 0;  // root may read everything
+    ::_exit(is_other && verdict(doctor::check_files(config), "settings.BLOCKLIST_FILE") == "fail" ? 0 : 1);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  BOOST_TEST(status == 0);
 }
 
 // The database
@@ -210,6 +227,33 @@ BOOST_FIXTURE_TEST_CASE(folders_that_systemd_will_make_are_fine, Folder) {
   installed.spool_path = "/var/lib/generate-project/spool.db";
   BOOST_TEST(verdict(doctor::check_log_folder(installed), "log_folder") == "ok");
   BOOST_TEST(verdict(doctor::check_spool(installed), "spool.folder") == "ok");
+}
+
+BOOST_FIXTURE_TEST_CASE(folders_that_the_sandbox_closes_are_a_warning_until_each_service_may_write_there,
+                        Folder) {
+  const auto nothing = [](const std::string&) { return std::string(); };
+  auto installed = config();
+  installed.csv_log_dir = "/var/log/generate-project/runs";
+  installed.spool_path = "/var/lib/generate-project/spool.db";
+  BOOST_TEST(verdict(doctor::check_sandbox(installed, nothing), "sandbox.SPOOL_PATH") == "ok");
+  BOOST_TEST(verdict(doctor::check_sandbox(installed, nothing), "sandbox.CSV_LOG_DIR") == "ok");
+  installed.spool_path = "/srv/spool/spool.db";
+  const auto closed = doctor::check_sandbox(installed, nothing);
+  BOOST_TEST(verdict(closed, "sandbox.SPOOL_PATH") == "warn");
+  BOOST_TEST(holds(found(closed, "sandbox.SPOOL_PATH"), "ReadWritePaths=/srv/spool"));
+  const auto opened = doctor::check_sandbox(installed, [](const std::string& unit) {
+    return std::string(unit == "generate-project-prune" ? "/srv/spool2" : "/other -/srv/\n");
+  });
+  BOOST_TEST(verdict(opened, "sandbox.SPOOL_PATH") == "warn");
+  BOOST_TEST(holds(found(opened, "sandbox.SPOOL_PATH"), "systemctl edit generate-project-prune,"));
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_is_within_itself_and_what_is_above_it_alone) {
+  BOOST_TEST(gp::ctl::is_within("/srv/a/", "/srv/a"));
+  BOOST_TEST(gp::ctl::is_within("/srv/a/b", "/srv/a/"));
+  BOOST_TEST(!gp::ctl::is_within("/srv/ab", "/srv/a"));
+  BOOST_TEST(!gp::ctl::is_within("/srv/a/../b", "/srv/a"));
+  BOOST_TEST(!gp::ctl::is_within("/srv", "/srv/a"));
 }
 
 BOOST_FIXTURE_TEST_CASE(folders_that_cannot_be_written_are_failures, Folder) {

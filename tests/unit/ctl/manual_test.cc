@@ -109,6 +109,15 @@ BOOST_AUTO_TEST_CASE(the_page_of_the_settings_is_what_the_program_prints_now) {
     BOOST_TEST(text.find(fmt::format(".B {}\n", setting.name)) != std::string::npos, setting.name);
 }
 
+BOOST_AUTO_TEST_CASE(the_page_of_the_settings_names_the_file_of_each_secret_and_of_nothing_else) {
+  const std::string text = plain(gp::ctl::settings_page());
+  for (const gp::Setting& setting : gp::settings()) {
+    const bool is_secret = std::holds_alternative<gp::Secret gp::Config::*>(setting.member);
+    const auto file = fmt::format(".I /etc/generate-project/credentials/{}\n", setting.name);
+    BOOST_TEST((text.find(file) != std::string::npos) == is_secret, setting.name);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(the_pages_are_sound_roff) {
   if (support::run("command -v groff").exit_code != 0) {
     BOOST_TEST_MESSAGE("skipped: there is no groff here");

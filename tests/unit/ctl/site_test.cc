@@ -1,16 +1,21 @@
-// The site of nginx, with the real nginx as judge.
+// The site of nginx, with the real nginx as judge, and the steps of setup.
 
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
 #include <boost/test/unit_test.hpp>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/base/unique_fd.h"
+#include "handlers/ctl/command.h"
 #include "handlers/ctl/nginx_site.h"
 #include "tests/support/shell.h"
 
@@ -50,8 +55,36 @@ struct Nginx : support::TempFolder {
   }
   std::string available() const { return gp::ctl::site_places(path()).available; }
   std::string enabled() const { return gp::ctl::site_places(path()).enabled; }
+  std::string certificate() const { return path() + "/cert.pem"; }
+  std::string key() const { return path() + "/key.pem"; }
+  void make_certificate() const {
+    support::run_or_throw(
+        fmt::format("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 "
+                    "-subj /CN=localhost -keyout {} -out {}",
+                    key(), certificate()));
+  }
   bool is_there() const { return fs::exists(available()) || fs::is_symlink(enabled()); }
 };
+
+/// What the command line prints, for a host with nothing of the package's but its files.
+std::string generate_project(const std::string& arguments) {
+  ::setenv("GP_ETC_DIR", "/nonexistent", 1);
+  ::setenv("GP_DATA_DIR", GP_SOURCE_DIR, 1);
+  CLI::App app;
+  gp::ctl::Chosen chosen;
+  gp::ctl::add_commands(app, chosen);
+  app.parse(arguments);
+  const support::TempFolder folder;
+  const std::string file = folder.path() + "/stdout";
+  std::fflush(stdout);
+  const gp::UniqueFd stdout_before(::dup(STDOUT_FILENO));
+  const gp::UniqueFd output(::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  ::dup2(output.get(), STDOUT_FILENO);
+  chosen();
+  std::fflush(stdout);
+  ::dup2(stdout_before.get(), STDOUT_FILENO);
+  return support::read_file(file);
+}
 
 bool is_conflict(const Error& error) { return error.kind() == ErrorKind::kConflict; }
 bool is_bad_input(const Error& error) { return error.kind() == ErrorKind::kBadInput; }
@@ -114,17 +147,72 @@ BOOST_FIXTURE_TEST_CASE(files_that_somebody_else_made_are_left_alone, Nginx) {
 
 BOOST_FIXTURE_TEST_CASE(a_site_with_tls_is_taken_and_one_whose_certificate_is_missing_is_not, Nginx) {
   auto given = values();
-  given.tls_cert = path() + "/cert.pem";
-  given.tls_key = path() + "/key.pem";
+  given.tls_cert = certificate();
+  given.tls_key = key();
   const std::string text = gp::ctl::render_site(kTemplates, given);
   BOOST_TEST(holds(text, fmt::format("listen {} ssl http2 sndbuf=32k reuseport;", given.port)));
   BOOST_CHECK_EXCEPTION(gp::ctl::enable_site(path(), text), Error, is_conflict);
   BOOST_TEST(!is_there());
-  support::run_or_throw(
-      fmt::format("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 "
-                  "-subj /CN=localhost -keyout {} -out {}",
-                  given.tls_key, given.tls_cert));
+  make_certificate();
   BOOST_TEST(gp::ctl::enable_site(path(), text));
+}
+
+BOOST_FIXTURE_TEST_CASE(what_is_not_given_again_stays_as_it_is_until_the_site_is_disabled, Nginx) {
+  make_certificate();
+  const std::string enable = "nginx-site --enable --nginx-dir " + path();
+  const int port = support::free_port();
+  generate_project(
+      fmt::format("{} --port {} --server-name \"a.example b.example\" --tls-cert {} --tls-key {}", enable,
+                  port, certificate(), key()));
+  const std::string before = support::read_file(available());
+  BOOST_TEST(holds(generate_project(enable), fmt::format("port {} with TLS", port)));
+  BOOST_TEST(support::read_file(available()) == before);
+  generate_project(enable + " --server-name c.example");
+  const auto site = gp::ctl::find_site(path()).value();
+  BOOST_TEST(site.port == port);
+  BOOST_TEST(site.server_name == "c.example");
+  BOOST_TEST(site.tls_cert == certificate());
+  BOOST_TEST(site.tls_key == key());
+  generate_project("nginx-site --disable --nginx-dir " + path());
+  BOOST_TEST(!gp::ctl::find_site(path()).has_value());
+  generate_project(fmt::format("{} --port {}", enable, port));
+  BOOST_TEST(gp::ctl::find_site(path()).value().server_name == "_");
+  BOOST_TEST(!holds(support::read_file(available()), "ssl"));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_site_was_made_of_is_read_back) {
+  auto given = values();
+  given.server_name = "a.example *.b.example";
+  given.tls_cert = "/etc/ssl/cert.pem";
+  given.tls_key = "/etc/ssl/key.pem";
+  given.has_ipv6 = true;
+  const auto site = gp::ctl::parse_site(gp::ctl::render_site(kTemplates, given));
+  BOOST_TEST(site.port == given.port);
+  BOOST_TEST(site.server_name == given.server_name);
+  BOOST_TEST(site.tls_cert == given.tls_cert);
+  BOOST_TEST(site.tls_key == given.tls_key);
+  BOOST_TEST(gp::ctl::parse_site(gp::ctl::render_site(kTemplates, values())).tls_cert.empty());
+  BOOST_TEST(gp::ctl::parse_site("server { listen [::]:81; }").port == 81);
+  BOOST_TEST(gp::ctl::parse_site("listen").port == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_site_that_nginx_would_pass_over_for_another_one_is_refused, Nginx) {
+  auto given = values();
+  const auto other = [&](const char* name) {
+    write("sites-enabled/default",
+          fmt::format("server {{ listen {}; server_name {}; }}\n", given.port, name));
+  };
+  other("_");
+  BOOST_CHECK_EXCEPTION(
+      gp::ctl::enable_site(path(), gp::ctl::render_site(kTemplates, given)), Error,
+      [](const Error& error) { return is_conflict(error) && holds(error.what(), "sites-enabled/default"); });
+  BOOST_TEST(!is_there());
+  given.server_name = "a.example B.example";
+  other("b.example");
+  BOOST_CHECK_EXCEPTION(gp::ctl::enable_site(path(), gp::ctl::render_site(kTemplates, given)), Error,
+                        is_conflict);
+  other("c.example c.example");  // a warning, but none of this site's
+  BOOST_TEST(gp::ctl::enable_site(path(), gp::ctl::render_site(kTemplates, given)));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_port_that_another_program_has_is_refused_and_one_of_nginx_itself_is_not, Nginx) {
@@ -155,6 +243,24 @@ BOOST_AUTO_TEST_CASE(a_value_that_could_begin_another_directive_is_refused) {
   given = values();
   given.port = 0;
   BOOST_CHECK_EXCEPTION(render(given), Error, is_bad_input);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(setup)
+
+BOOST_FIXTURE_TEST_CASE(the_services_that_read_a_new_secret_are_restarted_and_no_other, support::TempFolder) {
+  std::ofstream(path() + "/key") << "sk-x\n";
+  const std::string with_key = "setup --dry-run --openai-api-key-file " + path() + "/key";
+  ::unsetenv("DATABASE_URL");
+  BOOST_TEST(holds(generate_project(with_key),
+                   "systemctl try-restart generate-project-start.service generate-project-status.service "
+                   "generate-project-health.service generate-project-events.service "
+                   "generate-project-worker.service\n"));
+  ::setenv("DATABASE_URL", "postgresql:///elsewhere", 1);
+  BOOST_TEST(holds(generate_project(with_key), "systemctl try-restart generate-project-worker.service\n"));
+  BOOST_TEST(!holds(generate_project("setup --dry-run"), "try-restart"));
+  ::unsetenv("DATABASE_URL");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
