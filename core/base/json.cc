@@ -24,7 +24,7 @@ class StrictnessCheck {
       case Event::array_start:
         open_.emplace_back();
         if (open_.size() > limits_.max_depth)
-          fail(fmt::format("nested deeper than {} levels", limits_.max_depth));
+          fail(fmt::format("nested deeper than {} levels, in {}", limits_.max_depth, shown(newest_key_)));
         break;
       case Event::object_end:
       case Event::array_end:
@@ -46,16 +46,25 @@ class StrictnessCheck {
   }
 
   void check_key(const std::string& key) {
-    check_string(key);
-    if (!open_.back().insert(key).second) fail("ambiguous: a member appears twice in one object");
+    if (key.find('\0') != std::string::npos) fail("not storable: a member's name holds U+0000");
+    if (!open_.back().insert(key).second)
+      fail(fmt::format("ambiguous: the member {} appears twice in one object", shown(key)));
+    newest_key_ = key;
   }
 
-  static void check_string(const std::string& text) {
-    if (text.find('\0') != std::string::npos) fail("not storable: a string holds U+0000");
+  void check_string(const std::string& text) const {
+    if (text.find('\0') != std::string::npos)
+      fail(fmt::format("not storable: a string in {} holds U+0000", shown(newest_key_)));
+  }
+
+  static std::string shown(const std::string& key) {
+    constexpr std::size_t kMostBytes = 64;  // it goes into an answer; what is cut in the middle is replaced
+    return Json(key.substr(0, kMostBytes)).dump(-1, ' ', true, Json::error_handler_t::replace);
   }
 
   JsonLimits limits_;
   std::vector<std::set<std::string>> open_;
+  std::string newest_key_;
 };
 
 }  // namespace

@@ -18,8 +18,8 @@ struct JsonLimits {
 
 /// Parses one JSON text strictly: valid UTF-8, no duplicate member, no U+0000 in a string (PostgreSQL's jsonb
 /// rejects it), finite numbers, nothing after the root. Throws Error(kBadInput) naming the fault and its byte
-/// position, or Error(kTooLarge). Every exception of the library ends here (it throws more types than
-/// parse_error).
+/// position or member, or Error(kTooLarge). Every exception of the library ends here (it throws more types
+/// than parse_error).
 Json parse_json(std::string_view text, const JsonLimits& limits = {});
 
 /// Compact text on one line. Invalid UTF-8 inside is replaced by U+FFFD instead of throwing.

@@ -219,7 +219,10 @@ class Master {
 
   milliseconds until_next_duty() const {
     SteadyTime next = steady_now() + std::chrono::seconds(5);  // systemd's watchdog wants to hear from us
-    for (const Slot& slot : slots_) next = std::min(next, slot.pid == 0 ? slot.restart_at : slot.kill_at);
+    for (const Slot& slot : slots_) {
+      if (slot.pid != 0) next = std::min(next, slot.kill_at);
+      if (slot.pid == 0 && !is_stopping_) next = std::min(next, slot.restart_at);
+    }
     return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(next - steady_now()));
   }
 

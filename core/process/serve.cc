@@ -93,12 +93,15 @@ class Door {
     return ::epoll_wait(epoll_.get(), &ready, 1, 0) == 0;
   }
 
-  enum class News { kConnection, kStop };
-  News wait() const {
+  enum class News { kConnection, kStop, kNone };
+  /// For `most` at most; kNone after that. A negative time is for ever.
+  News wait(std::chrono::milliseconds most) const {
     std::array<epoll_event, 2> ready{};
     while (true) {
-      const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), -1);
-      if (count <= 0) continue;  // EINTR
+      const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()),
+                                     static_cast<int>(most.count()));
+      if (count == 0) return News::kNone;
+      if (count < 0) continue;  // EINTR
       const auto told = std::span(ready).first(static_cast<std::size_t>(count));
       const bool is_stopped = std::ranges::any_of(
           told, [this](const epoll_event& event) { return event.data.fd == child_.stop_fd; });
@@ -154,22 +157,38 @@ void look_ahead(const std::deque<fcgi::Exchange>& together, const ServeOptions& 
 }
 
 constexpr std::chrono::milliseconds kLongestWaitForIdle{2};
+constexpr std::chrono::milliseconds kForEver{-1};
 
-/// Calls ServeOptions::when_idle in time.
+/// Calls ServeOptions::when_idle in time: after an answer, where nobody waits, and else soon, whether the
+/// next request comes to this process or to another one of its pool.
 class IdleWork {
  public:
   IdleWork(const ServeOptions& options, const Door& door) : options_(options), door_(door) {}
 
   void after_answer() {
     if (!options_.when_idle) return;
-    if (!door_.is_quiet() && steady_now() - last_ < kLongestWaitForIdle) return;
+    is_due_ = true;
+    if (door_.is_quiet()) return do_now();
+    do_if_late();
+  }
+
+  void do_if_late() {
+    if (is_due_ && steady_now() - last_ >= kLongestWaitForIdle) do_now();
+  }
+
+  /// How long one may wait until do_if_late() must be called.
+  std::chrono::milliseconds patience() const { return is_due_ ? kLongestWaitForIdle : kForEver; }
+
+ private:
+  void do_now() {
     options_.when_idle();
+    is_due_ = false;
     last_ = steady_now();
   }
 
- private:
   const ServeOptions& options_;
   const Door& door_;
+  bool is_due_ = false;
   SteadyTime last_{};
 };
 
@@ -203,8 +222,10 @@ int serve(const Child& child, const ServeOptions& options, const Handle& handle)
   const Door door(child);
   IdleWork idle_work(options, door);
   for (std::int64_t served = 0; served < options.max_requests;) {
-    if (door.wait() == Door::News::kStop) return 0;
-    if (leave_to_another(child, options)) continue;
+    const Door::News news = door.wait(idle_work.patience());
+    if (news == Door::News::kStop) return 0;
+    idle_work.do_if_late();
+    if (news == Door::News::kNone || leave_to_another(child, options)) continue;
     auto together = accept_together(child, options);
     if (together.empty()) continue;
     if (together.size() < most_together(options)) child.turn->begin();
