@@ -1,17 +1,19 @@
 // The commands about runs: a worker carries them out.
-//   POST /start   records a run. Body: JSON, at most BODY_LIMIT_BYTES. 202 {"run_id"}: started, or started
-//   again
-//     after an error. 200 {"run_id"}: already there; Idempotent-Request-Differs: true where this body is not
-//     the one it began with. Both with Location of its stream. 400 malformed JSON, 413 too large, 415 not
-//     JSON, 422 every fault at once, or blocked_content. Idempotent by (project_id, chat_id). Side effects:
-//     one row of generation_runs, one ring of the queue's doorbell.
-//   POST /runs/<run_id>/cancel   stops a run, on whatever host it is. Body: none. 202 a worker is stopping
-//   it;
-//     200 it has ended, now or before (a complete run stays complete); both {"run_id", "state", "error_code",
-//     "detail"}. 400 not a UUID, 404 run_not_found. Idempotent. Side effects: the run ends with the event
-//     `error`, code cancelled.
-//   who may call: whom nginx and CORS_ALLOWED_ORIGINS let through; a run, whoever knows its id. 503 database
-//   away.
+//
+// POST /start records a run. Body: JSON, at most BODY_LIMIT_BYTES.
+//   202 {"run_id"}: started, or started again after an error. 200 {"run_id"}: already there;
+//   Idempotent-Request-Differs: true where this body is not the one it began with. Both with Location of its
+//   stream. 400 malformed JSON, 413 too large, 415 not JSON, 422 every fault at once, or blocked_content,
+//   429 queue_full. Idempotent by (project_id, chat_id).
+//   Side effects: one row of generation_runs, one ring of the queue's doorbell.
+//
+// POST /runs/<run_id>/cancel stops a run, on whatever host it is. Body: none.
+//   202: a worker is stopping it. 200: it has ended, now or before (a complete run stays complete). Both
+//   {"run_id", "state", "error_code", "detail"}. 400 not a UUID, 404 run_not_found. Idempotent.
+//   Side effects: the run ends with the event `error`, code cancelled.
+//
+// Both: 503 where the database is away. Who may call: whom nginx and CORS_ALLOWED_ORIGINS let through; a run
+// is stopped by whoever knows its id.
 
 #include <array>
 #include <chrono>
@@ -27,6 +29,7 @@
 #include "core/base/json.h"
 #include "core/base/metrics.h"
 #include "core/base/report.h"
+#include "core/http/media_type.h"
 #include "core/http/problem.h"
 #include "core/process/handler_main.h"
 #include "core/process/serve.h"
@@ -69,12 +72,6 @@ struct App {
 // Starting
 // ------------------------------------------------------------------------------------------------------------
 
-bool is_json(const gp::http::Request& request) {
-  const std::string_view type = request.header("content-type").value_or("");
-  const std::string_view essence = type.substr(0, type.find(';'));
-  return essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
-}
-
 std::vector<Fault> find_blocked(const StartRequest& request, const gp::project::Blocklist& blocklist) {
   const std::array<std::pair<const char*, const std::string&>, 3> texts = {
       {{"topic", request.topic}, {"title", request.title}, {"life_skill", request.life_skill}}};
@@ -88,7 +85,7 @@ std::vector<Fault> find_blocked(const StartRequest& request, const gp::project::
 }
 
 Parsed parse(const gp::http::Request& request, const gp::project::Blocklist& blocklist) {
-  if (!is_json(request))
+  if (!gp::http::is_json(request.header("content-type").value_or("")))
     return Problem{415, "unsupported_media_type", "Content-Type must be application/json."};
   auto parsed = gp::project::parse_start_request(gp::parse_json(request.body));
   if (auto* faults = std::get_if<std::vector<Fault>>(&parsed)) {

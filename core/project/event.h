@@ -38,8 +38,7 @@ constexpr bool is_terminal(EventType type) {
 ///   run_completed      sections (count), duration_ms, tokens {prompt, completion}, cost_est (number or
 ///                      null), validator
 ///   error              code, message, stage, retryable (a program may start the run again by itself; a
-///   person
-///                      always may)
+///                      person always may)
 struct Event {
   std::int64_t id = 0;
   EventType type = EventType::kRunStarted;

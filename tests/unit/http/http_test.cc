@@ -6,6 +6,7 @@
 #include "core/base/json.h"
 #include "core/http/cors.h"
 #include "core/http/entity_tag.h"
+#include "core/http/media_type.h"
 #include "core/http/percent.h"
 #include "core/http/problem.h"
 #include "core/http/request.h"
@@ -123,6 +124,15 @@ BOOST_AUTO_TEST_CASE(frames_of_a_stream_have_one_line_feed_where_one_is_due) {
   BOOST_TEST(sse::retry(std::chrono::milliseconds(2500)) == "retry: 2500\n");
   BOOST_CHECK_THROW(sse::event(1, "x", "a\nb"), Error);
   BOOST_CHECK_THROW(sse::event(1, "x", "a\rb"), Error);
+}
+
+BOOST_AUTO_TEST_CASE(json_is_known_by_its_media_type_in_any_case) {
+  for (const char* type : {"application/json", "Application/JSON", "application/json; charset=utf-8",
+                           "application/json ;charset=utf-8", "application/problem+json"})
+    BOOST_TEST(gp::http::is_json(type), type);
+  for (const char* type :
+       {"", "text/plain", "application/jsonp", "application/x-www-form-urlencoded", "json", "text/x+json"})
+    BOOST_TEST(!gp::http::is_json(type), type);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
