@@ -1,12 +1,14 @@
 // What is known of a project, and of a run, at this moment.
-//   GET /status/<project_id>   the project's document (proj.v1) as it is stored. 404 project_not_found: no
-//   such
-//     project, or no document yet.
-//   GET /runs/<run_id>         how a run is getting on: state, attempt, times, calls, tokens and cost of the
-//   attempts
-//     that have ended, the newest event's id, and why it ended in error. 400 not a UUID, 404 run_not_found.
-//   who may call: whoever knows the id. Body: none. Side effects: none.
-//   200 JSON with ETag; 304 where If-None-Match names it; 503 database away.
+//
+// GET /status/<project_id>: the project's document (proj.v1) as it is stored.
+//   404 project_not_found: no such project, or no document yet.
+//
+// GET /runs/<run_id>: how a run is getting on: state, attempt, times, calls, tokens and cost of the attempts
+//   that have ended, the newest event's id, and why it ended in error.
+//   400 not a UUID, 404 run_not_found.
+//
+// Both: 200 JSON with ETag; 304 where If-None-Match names it; 503 where the database is away. Body: none.
+// Side effects: none. Who may call: whoever knows the id.
 
 #include <optional>
 #include <span>
@@ -15,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/utf8.h"
 #include "core/http/entity_tag.h"
 #include "core/http/problem.h"
 #include "core/process/handler_main.h"
@@ -43,15 +46,24 @@ std::string_view known_tags(const Request& request) { return request.header("if-
 /// A single tag that the database can compare; of a list the text is read and compared here.
 std::string single_tag(const Request& request) {
   const std::string_view tags = known_tags(request);
-  return tags.find(',') == std::string_view::npos ? std::string(tags) : std::string();
+  const bool is_single = tags.find(',') == std::string_view::npos && gp::utf8::is_valid(tags);
+  return is_single ? std::string(tags) : std::string();
 }
 
-/// The one path segment behind `prefix`, where there is just one.
+/// What stands behind `prefix`, where that can be an id.
 std::optional<std::string> id_behind(std::string_view prefix, const std::string& path) {
   if (!path.starts_with(prefix)) return std::nullopt;
   std::string id = path.substr(prefix.size());
-  if (id.empty() || id.size() > kIdMaxBytes || id.find('/') != std::string::npos) return std::nullopt;
+  if (id.empty() || id.size() > kIdMaxBytes || !gp::utf8::is_valid(id)) return std::nullopt;
   return id;
+}
+
+/// It may hold slashes.
+std::optional<std::string> project_in(const std::string& path) { return id_behind(kStatusPrefix, path); }
+
+std::optional<std::string> run_in(const std::string& path) {
+  auto id = id_behind(kRunPrefix, path);
+  return id && id->find('/') == std::string::npos ? std::move(id) : std::nullopt;
 }
 
 Response answer(const gp::runlog::StoredDocument& document, const Request& request) {
@@ -84,15 +96,15 @@ Response run_status(App& app, const std::string& id, const Request& request) {
 }
 
 Response handle(App& app, const Request& request) {
-  if (const auto id = id_behind(kStatusPrefix, request.path)) return project_status(app, *id, request);
-  if (const auto id = id_behind(kRunPrefix, request.path)) return run_status(app, *id, request);
+  if (const auto id = project_in(request.path)) return project_status(app, *id, request);
+  if (const auto id = run_in(request.path)) return run_status(app, *id, request);
   return gp::http::to_response(gp::http::not_found(), request.request_id);
 }
 
 void look_ahead(App& app, std::span<const Request* const> together) {
   std::vector<gp::runlog::ProjectDocuments::Question> questions;
   for (const Request* request : together) {
-    if (auto id = id_behind(kStatusPrefix, request->path))
+    if (auto id = project_in(request->path))
       questions.push_back({gp::ProjectId(std::move(*id)), single_tag(*request)});
   }
   app.documents.look_ahead(questions);
