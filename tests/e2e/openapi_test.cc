@@ -206,6 +206,10 @@ const std::map<std::string, std::string> kShownElsewhere = {
     {"too_many_streams", "http/more_streams_than_nginx_may_hold_are_refused_and_all_else_is_answered"},
     {"database_unavailable", "outage/a_database_that_goes_away_in_the_middle_costs_nothing"},
     {"service_unavailable", "outage/a_pool_that_is_gone_is_a_clear_answer_and_no_end_for_streams"},
+    {"precondition_failed", "http/what_nginx_refuses_by_itself_is_a_problem_too"},
+    {"not_implemented", "http/what_nginx_refuses_by_itself_is_a_problem_too"},
+    {"http_version_not_supported", "nowhere: the tests speak HTTP/1.1"},
+    {"schema_mismatch", "unit_http: every kind of error has one status"},
     {"forbidden", "nowhere: /metrics is open to this host"},
     {"internal", "unit_process: an exception of ours becomes a 500"},
 };

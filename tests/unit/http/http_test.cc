@@ -75,6 +75,8 @@ BOOST_AUTO_TEST_CASE(every_kind_of_error_has_one_status_and_a_bug_tells_nothing)
   BOOST_TEST(status_of(ErrorKind::kTimeout) == 504);
   BOOST_TEST(status_of(ErrorKind::kUnavailable) == 503);
   BOOST_TEST(status_of(ErrorKind::kInDoubt) == 503);
+  BOOST_TEST(status_of(ErrorKind::kSchema) == 503);
+  BOOST_TEST(gp::http::problem_for(Error(ErrorKind::kSchema, "inner words")).code == "schema_mismatch");
   BOOST_TEST(status_of(ErrorKind::kBug) == 500);
   for (const ErrorKind kind : {ErrorKind::kBug, ErrorKind::kUnavailable, ErrorKind::kInDoubt}) {
     BOOST_TEST(gp::http::problem_for(Error(kind, "inner words")).detail.find("inner words") ==
