@@ -14,23 +14,26 @@ namespace {
 
 constexpr const char* kUser = "health";
 
-void limit_statements(pg::Session& session) { session.run_script("SET statement_timeout = 2000"); }
-
 }  // namespace
 
 struct LogProbe::Impl {
-  explicit Impl(Secret url) : sessions(std::move(url), "generate-project health", limit_statements) {}
+  explicit Impl(Secret url) : sessions(std::move(url), "generate-project health") {}
 
+  /// The limit holds for the transaction alone: through a pooler in transaction mode a setting of the session
+  /// would stay with the server's process, for whoever is given that one next.
   LogHealth look() {
     LogHealth health;
     const SteadyTime begun = steady_now();
     pg::Session& session = sessions.get();
+    pg::Transaction transaction(session);
+    session.run_script("SET LOCAL statement_timeout = 2000");
     health.schema = read_schema(session);
     if (schema_mismatch(health.schema).empty()) {
       const auto queue = session.run(sql::kReadQueue);
       health.queued = queue.number(0, "queued");
       health.oldest_queued = std::chrono::seconds(queue.number(0, "oldest_s"));
     }
+    transaction.commit();
     health.is_reachable = true;
     health.took = std::chrono::duration_cast<std::chrono::milliseconds>(steady_now() - begun);
     return health;

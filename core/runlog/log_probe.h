@@ -18,8 +18,8 @@ struct LogHealth {
   std::chrono::seconds oldest_queued{0};
 };
 
-/// Looks at the database for GET /health/ready: two short statements on a session that is kept. Not
-/// thread-safe; make it after fork.
+/// Looks at the database for GET /health/ready: two short statements, in one transaction, on a session that
+/// is kept; each may take 2 s. Not thread-safe; make it after fork.
 class LogProbe {
  public:
   explicit LogProbe(Secret database_url);

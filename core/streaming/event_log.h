@@ -22,7 +22,8 @@ class EventLog {
   virtual std::uint64_t generation() const = 0;
   virtual std::vector<runlog::RunTail> read(std::span<const runlog::Cursor> cursors, int limit) = 0;
   virtual runlog::Sweep find_behind(std::span<const runlog::Cursor> cursors) = 0;
-  /// Ends a run that find_behind called lost with an `error` event; false where it is not lost any more.
+  /// Ends a run that find_behind called lost with an `error` event; false where it is not lost any more. May
+  /// throw where all else works: the runs' owners may be at another address than what is read.
   virtual bool end_lost(const RunId& run_id) = 0;
   virtual std::vector<RunId> wait_for_ring(std::chrono::milliseconds timeout, int wake_fd) = 0;
 };

@@ -21,10 +21,12 @@ bool is_news(const TailAnswer& answer, std::int64_t newest) {
 }
 
 /// Does it wait for a read of its own, now that `answer` was offered to those whose cursor it covers? An
-/// unanswered poll to which the whole log had nothing to say does not.
+/// unanswered poll to which the whole log had nothing to say does not. A stream that is open on its client's
+/// word does: its cursor may lie beyond the end.
 bool is_waiting(const Stream& stream, const TailAnswer& answer, std::int64_t newest) {
   if (stream.cursor < std::max(newest, answer.asked.after) || stream.is_lagging) return true;
-  return stream.phase == Phase::kOpening && !(stream.is_poll() && answer.is_authoritative());
+  if (stream.phase != Phase::kOpening) return !stream.is_cursor_confirmed;
+  return !(stream.is_poll() && stream.question->has_been_asked);
 }
 
 }  // namespace

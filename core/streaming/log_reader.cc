@@ -1,9 +1,9 @@
 #include "core/streaming/log_reader.h"
 
 #include <algorithm>
+#include <condition_variable>
 #include <utility>
 
-#include <poll.h>
 #include <sys/eventfd.h>
 
 #include "core/base/backoff.h"
@@ -25,6 +25,13 @@ constexpr milliseconds kLongestRetry{2000};
 void clear(int fd) {
   eventfd_t count = 0;
   ::eventfd_read(fd, &count);
+}
+
+/// Until a stop; not until somebody wants something, who would only be one more to ask a log that is away.
+void rest(milliseconds time, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  std::condition_variable_any().wait_for(lock, stop, time, [] { return false; });
 }
 
 }  // namespace
@@ -76,15 +83,17 @@ void LogReader::run(const std::stop_token& stop) {
     } catch (const Error& error) {
       if (is_end(error)) return news_.tell_end(error);
       const auto wait = backoff.next();
-      if (std::exchange(is_available_, false))
-        report::report(report::DatabaseLost{"log_reader", error.what(), wait});
-      metrics::set(metrics::Gauge::kListenersConnected, 0);
-      news_.tell_availability(false);
-      pollfd entry{wake_fd_.get(), POLLIN, 0};
-      if (!stop.stop_requested()) ::poll(&entry, 1, static_cast<int>(wait.count()));
-      clear(wake_fd_.get());
+      note_failure(error, wait);
+      rest(wait, stop);
     }
   }
+}
+
+void LogReader::note_failure(const Error& error, milliseconds retry_in) {
+  if (std::exchange(is_available_, false))
+    report::report(report::DatabaseLost{"log_reader", error.what(), retry_in});
+  metrics::set(metrics::Gauge::kListenersConnected, 0);
+  news_.tell_availability(false);
 }
 
 /// The reader looks again for a while: perhaps somebody migrates at this moment.
@@ -109,9 +118,10 @@ void LogReader::turn() {
 }
 
 void LogReader::note_connection() {
-  if (std::exchange(generation_, log_->generation()) != log_->generation()) {
-    if (connected_at_ != SteadyTime{}) metrics::count(metrics::Counter::kListenerReconnects);
-    connected_at_ = steady_now();
+  const std::uint64_t former = std::exchange(generation_, log_->generation());
+  if (former != generation_) {
+    if (former != 0) metrics::count(metrics::Counter::kListenerReconnects);
+    grace_from_ = steady_now();
     want_all_followed();  // rings may have been lost
   }
   unfit_since_.reset();
@@ -137,6 +147,7 @@ void LogReader::read_wanted() {
   cursors.reserve(reads.size());
   for (const Read& read : reads) cursors.push_back(read.cursor);
   try {
+    const std::uint64_t read = ++reads_begun_;
     auto tails = log_->read(cursors, kEventsPerRead);
     metrics::count(metrics::Counter::kCatchUpReads,
                    static_cast<std::uint64_t>(std::ranges::count(reads, false, &Read::is_live)));
@@ -145,7 +156,7 @@ void LogReader::read_wanted() {
     for (std::size_t i = 0; i < reads.size(); ++i) {
       const bool is_full = tails[i].events.size() == kEventsPerRead;
       answers.push_back(
-          {cursors[i], std::move(tails[i]), TailAnswer::Source::kLog, reads[i].is_live, is_full});
+          {cursors[i], std::move(tails[i]), TailAnswer::Source::kLog, reads[i].is_live, is_full, read});
     }
     hand_over(std::move(answers));
   } catch (const Error&) {
@@ -154,13 +165,21 @@ void LogReader::read_wanted() {
   }
 }
 
+/// A follower's cursor may be beyond the end, and it may be ahead of what was handed over to the others: what
+/// is read for it leaves out what they still need.
+void LogReader::note_followed(std::int64_t& newest, const TailAnswer& answer) {
+  const bool reads_on = answer.asked.after <= newest;
+  newest = std::min(newest, answer.tail.last_id);
+  if (reads_on) newest = std::max(newest, answer.end());
+}
+
 void LogReader::hand_over(std::vector<TailAnswer> answers) {
   {
     const std::lock_guard lock(mutex_);
     for (const TailAnswer& answer : answers) {
       const auto followed = followed_.find(answer.asked.run_id);
       if (followed == followed_.end()) continue;  // everybody has gone meanwhile
-      followed->second = std::max(followed->second, answer.end());
+      note_followed(followed->second, answer);
       if (answer.is_full) add_want(answer.asked.run_id, {answer.end(), answer.is_live});
     }
   }
@@ -206,14 +225,35 @@ void LogReader::sweep_if_due() {
   if (cursors.empty()) return;
   const runlog::Sweep found = log_->find_behind(cursors);
   want_followed(found.behind);
-  if (steady_now() - connected_at_ < options_.outage_grace) return;
-  for (const RunId& run_id : found.lost) {
+  end_lost(found.lost);
+}
+
+void LogReader::end_lost(const std::vector<RunId>& runs) {
+  if (steady_now() - grace_from_ < options_.outage_grace) return;
+  for (const RunId& run_id : runs) {
+    if (!try_to_end(run_id)) return;
+    want_followed({run_id});
+  }
+}
+
+/// False where it could not be tried. The workers may have been cut off in the same way while what is read
+/// here was there all the time: they get the grace from now on to renew their leases. Streams need not hear
+/// of it.
+bool LogReader::try_to_end(const RunId& run_id) {
+  constexpr const char* kUser = "lost_runs";
+  try {
     if (log_->end_lost(run_id)) {
       metrics::count(metrics::Counter::kRunsLost);
       report::report(report::RunEndedAsLost{run_id.str()});
     }
-    want_followed({run_id});
+  } catch (const Error& error) {
+    grace_from_ = steady_now();
+    if (std::exchange(can_end_lost_, false))
+      report::report(report::DatabaseLost{kUser, error.what(), options_.outage_grace});
+    return false;
   }
+  if (!std::exchange(can_end_lost_, true)) report::report(report::DatabaseBack{kUser});
+  return true;
 }
 
 /// The next part of the followed runs; when all have been looked at, the first part of all of them.

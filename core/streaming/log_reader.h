@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -23,8 +24,8 @@ namespace gp::streaming {
 struct LogReaderOptions {
   std::chrono::milliseconds sweep{3000};  ///< from one sweep over all followed runs to the next
   std::chrono::milliseconds outage_grace{
-      60000};  ///< no run is called lost for so long after a (re)connection:
-               ///< its worker could not renew its lease either
+      60000};  ///< no run is called lost for so long after a (re)connection, or after
+               ///< one could not be ended: its worker could not renew its lease either
   std::chrono::milliseconds schema_patience =
       std::chrono::seconds(runlog::kSchemaPatienceS);  ///< as runlog::await_schema
 };
@@ -44,10 +45,12 @@ class LogReader {
 
   // From the event loop's thread:
 
-  /// Read this run soon, and follow it.
+  /// Read this run soon, and follow it. The cursor may lie beyond the end.
   void want(const runlog::Cursor& cursor);
   /// Nobody here follows the run any more.
   void forget(const RunId& run_id);
+  /// How many reads have begun: what a later one finds is no older than this call.
+  std::uint64_t reads_begun() const noexcept { return reads_begun_; }
 
  private:
   struct Want {
@@ -60,10 +63,13 @@ class LogReader {
   };
 
   void run(const std::stop_token& stop);
+  void note_failure(const Error& error, std::chrono::milliseconds retry_in);
   void turn();
   bool is_end(const Error& error);
   void read_wanted();
   void sweep_if_due();
+  void end_lost(const std::vector<RunId>& runs);
+  bool try_to_end(const RunId& run_id);
   void note_connection();
   std::chrono::milliseconds patience();
 
@@ -74,6 +80,7 @@ class LogReader {
   void want_all_followed();
   std::vector<runlog::Cursor> next_to_sweep();
   void hand_over(std::vector<TailAnswer> answers);
+  static void note_followed(std::int64_t& newest, const TailAnswer& answer);
 
   std::unique_ptr<EventLog> log_;
   NewsBox& news_;
@@ -81,8 +88,10 @@ class LogReader {
   UniqueFd wake_fd_;  ///< readable: wants have come, or the thread must stop
 
   std::mutex mutex_;
-  std::unordered_map<RunId, Want> wanted_;            ///< guarded by mutex_: to be read, from here
-  std::unordered_map<RunId, std::int64_t> followed_;  ///< guarded by mutex_: newest event handed over
+  std::unordered_map<RunId, Want> wanted_;  ///< guarded by mutex_: to be read, from here
+  /// Guarded by mutex_: the newest event handed over; before the first answer what its first follower says.
+  std::unordered_map<RunId, std::int64_t> followed_;
+  std::atomic<std::uint64_t> reads_begun_ = 0;
 
   // The thread's own:
   std::uint64_t generation_ = 0;
@@ -90,7 +99,8 @@ class LogReader {
   std::vector<RunId> to_sweep_;
   std::size_t sweep_part_ = 1;  ///< runs looked at in one go
   SteadyTime next_sweep_;
-  SteadyTime connected_at_;
+  SteadyTime grace_from_;  ///< the outage grace begins here
+  bool can_end_lost_ = true;
   std::optional<SteadyTime> unfit_since_;  ///< since when the database has had another schema than it should
   std::jthread thread_;                    ///< last: it uses everything above
 };

@@ -33,7 +33,8 @@ http::Response poll_response(std::int64_t after, const TailAnswer& answer);
 /// The same without events, for a client whose time to wait is over.
 http::Response empty_poll_response(const RunId& run_id, std::int64_t after);
 
-/// What becomes of a poll at `after` when `answer` has come: true where it is to be answered now.
+/// What becomes of a poll at `after` when `answer` has come: true where it is to be answered now. Of the log
+/// it is no older than the poll.
 bool is_poll_answered(std::int64_t after, const TailAnswer& answer);
 
 }  // namespace gp::streaming

@@ -1,5 +1,6 @@
 #include "core/streaming/news.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -9,14 +10,21 @@
 
 namespace gp::streaming {
 
+std::int64_t TailAnswer::end() const noexcept {
+  if (!tail.events.empty()) return tail.events.back().id;
+  return source == Source::kLog ? std::min(asked.after, tail.last_id) : asked.after;
+}
+
 bool TailAnswer::join(TailAnswer& next) {
   const bool reads_on = source == Source::kLog && next.source == Source::kLog && is_live == next.is_live &&
                         tail.standing == runlog::RunTail::Standing::kOpen && next.asked.after == end();
-  if (!reads_on) return false;
+  const bool is_beyond = asked.after > end();  // only whoever is beyond the end is offered it
+  if (!reads_on || is_beyond) return false;
   std::move(next.tail.events.begin(), next.tail.events.end(), std::back_inserter(tail.events));
   tail.standing = next.tail.standing;
   tail.last_id = next.tail.last_id;
   is_full = next.is_full;
+  read = next.read;
   return true;
 }
 

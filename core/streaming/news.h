@@ -21,16 +21,25 @@ struct TailAnswer {
   runlog::Cursor asked;
   runlog::RunTail tail;
   Source source = Source::kLog;
-  bool is_live = false;  ///< read because something new was announced, not to catch up
-  bool is_full = false;  ///< as many events as one read gives: there may be more
+  bool is_live = false;    ///< read because something new was announced, not to catch up
+  bool is_full = false;    ///< as many events as one read gives: there may be more
+  std::uint64_t read = 0;  ///< which of the log reader's reads gave it, from 1; 0: the cache
 
   /// Does this answer say all there is? The log does; the cache does of a complete run only, which can never
   /// get another event. Of any other run there may be more in the log than in the cache.
   bool is_authoritative() const noexcept {
     return source == Source::kLog || tail.standing == runlog::RunTail::Standing::kEnded;
   }
-  /// The cursor of whoever has taken this answer's events.
-  std::int64_t end() const noexcept { return tail.events.empty() ? asked.after : tail.events.back().id; }
+  /// May it say that a client's cursor lies beyond the end, that nothing is left, or that there is no such
+  /// run? `reads_before` reads of the log had begun when the client came. What an older one found may have
+  /// changed before the client asked: only a later read knows all that the client can know. A complete run
+  /// stays as it is.
+  bool is_verdict_after(std::uint64_t reads_before) const noexcept {
+    return is_authoritative() && (source == Source::kReplay || read > reads_before);
+  }
+  /// The cursor of whoever has taken this answer's events. An empty answer of the log to a cursor beyond the
+  /// end: the end.
+  std::int64_t end() const noexcept;
 
   /// Takes over what `next`, of the same run, has, where both are the log's and `next` reads on from this
   /// one's end: they are one answer then. False, and nothing is moved, where they are not.

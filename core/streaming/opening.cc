@@ -18,16 +18,15 @@ http::Problem problem_of(const TailAnswer& answer) {
   return {200, "", ""};
 }
 
-Opening open_stream(std::int64_t cursor, const TailAnswer& answer) {
-  if (auto problem = problem_of(answer); !problem.code.empty()) return problem;
+Opening open_stream(std::int64_t cursor, std::uint64_t reads_before, const TailAnswer& answer) {
   const runlog::RunTail& tail = answer.tail;
-  if (answer.is_authoritative()) {
+  if (answer.is_verdict_after(reads_before)) {
+    if (auto problem = problem_of(answer); !problem.code.empty()) return problem;
     if (tail.standing == Standing::kEnded && cursor == tail.last_id) return NothingLeft{};
-    if (cursor > tail.last_id)
-      return Begin{tail.last_id, "the last event id is beyond the end: going on from the end"};
+    if (cursor > tail.last_id) return Begin{tail.last_id, kBeyondTheEnd};
     return Begin{cursor, {}};
   }
-  // The cache has something for this client: it need not wait for the log.
+  // There is something for this client: it need not wait for a read of its own.
   if (cursor < answer.end()) return Begin{cursor, {}};
   return KeepWaiting{};
 }

@@ -22,8 +22,12 @@ struct Begin {
 };
 using Opening = std::variant<KeepWaiting, NothingLeft, Begin, http::Problem>;
 
-/// For a stream that has seen the events up to `cursor`.
-Opening open_stream(std::int64_t cursor, const TailAnswer& answer);
+/// For a stream that has seen the events up to `cursor` and came when `reads_before` reads of the log had
+/// begun. What is older than the stream can only give it events.
+Opening open_stream(std::int64_t cursor, std::uint64_t reads_before, const TailAnswer& answer);
+
+/// The first comment of a stream that begins at the end because its cursor lay beyond.
+inline constexpr const char* kBeyondTheEnd = "the last event id is beyond the end: going on from the end";
 
 /// The problem that `answer` is for anybody who asks for its run: 404 or 410; code empty where it is none.
 http::Problem problem_of(const TailAnswer& answer);

@@ -28,6 +28,8 @@ class Poller {
       ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event);
   }
 
+  void unwatch(int fd) const { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+
   /// Waits up to `timeout` and returns the filled part of `events`; empty where nothing came.
   std::span<const epoll_event> wait(std::span<epoll_event> events, std::chrono::milliseconds timeout) const {
     const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),

@@ -55,8 +55,8 @@ std::int64_t Stream::take(const Frames& frames, std::size_t buffer_bytes) {
   }
   if (!was_behind) progressed = steady_now();
   const std::size_t room = buffer_bytes - std::min(buffer_bytes, pending.size());
-  const std::size_t begun = was_behind ? 0 : std::max<std::size_t>(sent, 1);
-  const Frames::Cut cut = frames.cut(cursor, begun, sent + room);
+  const std::size_t least = was_behind ? 0 : sent + 1;  // what is begun, or one event more
+  const Frames::Cut cut = frames.cut(cursor, least, sent + room);
   pending += bytes.substr(sent, cut.bytes - std::min(sent, cut.bytes));
   is_lagging = cut.last_id < frames.last_id();
   const std::int64_t taken = cut.last_id - cursor;

@@ -152,6 +152,7 @@ class StreamServer::Impl {
 
   void follow(Stream& stream, const RunId& run_id, std::int64_t cursor) {
     stream.cursor = cursor;
+    stream.reads_before = log_.reads_begun();
     hub_.join(run_id, stream);
     replay_.want({run_id, cursor});
   }
@@ -219,38 +220,52 @@ class StreamServer::Impl {
   }
 
   void offer(Stream& stream, const TailAnswer& answer, Delivery& delivery) {
+    if (stream.cursor <= answer.tail.last_id) stream.is_cursor_confirmed = true;
     if (stream.is_poll()) return answer_poll(stream, answer);
     if (stream.phase == Phase::kOpening) open_by(stream, answer);
     if (stream.phase != Phase::kLive) return;
-    if (!problem_of(answer).code.empty()) {  // it was opened while the log was away
+    const bool is_verdict = answer.is_verdict_after(stream.reads_before);
+    if (is_verdict && !problem_of(answer).code.empty()) {  // it was opened while the log was away
       writer_.comment(stream, "this run is not known");
       return writer_.end(stream);
     }
     if (stream.is_lagging) return;
+    if (is_verdict && !stream.is_cursor_confirmed) go_on_from_end(stream, answer.tail.last_id);
     delivery.give(stream, writer_);
-    const bool has_all = answer.is_authoritative() && stream.cursor >= answer.tail.last_id;
+    const bool has_all = is_verdict && stream.cursor >= answer.tail.last_id;
     if (has_all && answer.tail.standing == Standing::kEnded && stream.phase == Phase::kLive)
       writer_.end(stream);
   }
 
+  /// It was opened on its client's word, which was wrong.
+  void go_on_from_end(Stream& stream, std::int64_t last_id) {
+    stream.cursor = last_id;
+    stream.is_cursor_confirmed = true;
+    writer_.comment(stream, kBeyondTheEnd);
+  }
+
   void open_by(Stream& stream, const TailAnswer& answer) {
-    const Opening opening = open_stream(stream.cursor, answer);
+    const Opening opening = open_stream(stream.cursor, stream.reads_before, answer);
     if (const auto* problem = std::get_if<http::Problem>(&opening)) {
       writer_.refuse(stream, *problem);
     } else if (std::holds_alternative<NothingLeft>(opening)) {
       writer_.answer(stream, {204, {{"Cache-Control", "no-store"}}, {}});
     } else if (const auto* begin = std::get_if<Begin>(&opening)) {
       stream.cursor = begin->cursor;
+      stream.is_cursor_confirmed = true;
       writer_.begin(stream, is_log_available_ || answer.is_authoritative() ? begin->note : kUnavailable);
     }
   }
 
   void answer_poll(Stream& stream, const TailAnswer& answer) {
+    const bool is_verdict = answer.is_verdict_after(stream.reads_before);
+    if (answer.is_authoritative() && !is_verdict) return;  // a read of its own is on its way
     if (const auto problem = problem_of(answer); !problem.code.empty())
       return writer_.refuse(stream, problem);
-    const bool is_over = answer.is_authoritative() && stream.question->answer_by <= steady_now();
+    const bool is_over = is_verdict && stream.question->answer_by <= steady_now();
     if (is_over || is_poll_answered(stream.cursor, answer))
-      writer_.answer(stream, poll_response(stream.cursor, answer));
+      return writer_.answer(stream, poll_response(stream.cursor, answer));
+    if (is_verdict) stream.question->has_been_asked = true;
   }
 
   // Timers
@@ -283,10 +298,11 @@ class StreamServer::Impl {
     const bool is_patient = now - stream.question->since <= options_.log_patience;
     if (stream.is_poll()) {
       if (now < stream.question->answer_by || is_patient) return;
-      if (!is_log_available_) return writer_.refuse(stream, database_away());
+      if (!is_log_available_ || !stream.question->has_been_asked)
+        return writer_.refuse(stream, database_away());
       return writer_.answer(stream, empty_poll_response(*stream.channel->run_id, stream.cursor));
     }
-    if (!is_log_available_ && !is_patient) writer_.begin(stream, kUnavailable);
+    if (!is_patient) writer_.begin(stream, kUnavailable);
   }
 
   static http::Problem database_away() {
@@ -318,6 +334,7 @@ class StreamServer::Impl {
   }
 
   void end_all() {
+    for (const int fd : {listen_fd_, stop_fd_, news_.fd()}) poller_.unwatch(fd);  // they stay readable
     for (Stream* stream : streams_.all()) {
       end_for_stop(*stream);
       note_end_of(*stream);

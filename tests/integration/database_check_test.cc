@@ -10,6 +10,7 @@
 
 using integration::Database;
 using integration::Migrated;
+using integration::Pooled;
 using std::chrono::milliseconds;
 
 namespace {
@@ -97,6 +98,15 @@ BOOST_FIXTURE_TEST_CASE(the_probe_tells_what_health_ready_asks, Migrated) {
   end_sessions("generate-project health");
   BOOST_TEST(probe.look().is_reachable);  // on a new session
   BOOST_TEST(!gp::runlog::LogProbe(gp::Secret("postgresql:///x?host=/nonexistent")).look().is_reachable);
+}
+
+BOOST_FIXTURE_TEST_CASE(the_probe_leaves_no_setting_to_the_next_client_of_a_pooler, Pooled) {
+  gp::runlog::LogProbe probe(url());
+  BOOST_TEST(probe.look().is_reachable);
+  gp::pg::Session next(url(), "test");
+  BOOST_REQUIRE(next.is_pooled());
+  const auto rows = next.run({"timeout", "SELECT current_setting('statement_timeout') AS value"});
+  BOOST_TEST(rows.text(0, "value") == "0");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

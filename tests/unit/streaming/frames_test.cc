@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -42,6 +43,11 @@ struct Pair {
     std::array<char, 4096> buffer{};
     const ssize_t got = ::read(peer.get(), buffer.data(), buffer.size());
     if (got > 0) received.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  std::size_t unread() const {
+    int bytes = 0;
+    ::ioctl(peer.get(), FIONREAD, &bytes);
+    return static_cast<std::size_t>(bytes);
   }
   std::string ids() const {
     std::string ids;
@@ -114,6 +120,24 @@ BOOST_AUTO_TEST_CASE(an_event_larger_than_the_buffer_is_taken_where_nothing_wait
   }
   pair.stream.is_lagging = false;
   BOOST_TEST(pair.stream.take(large, 4096) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_that_lags_has_something_to_send_before_it_goes_on) {
+  // The first event ends just where the socket is full, and the second one is larger than the buffer.
+  Pair measured;
+  measured.stream.take(Frames(events(1, 1, 500'000)), 0);
+  const std::size_t room = measured.unread();
+  std::size_t data_bytes = room;
+  while (Frames(events(1, 1, data_bytes)).after(0).size() > room) --data_bytes;
+  std::vector<StoredEvent> two = events(1, 1, data_bytes);
+  two.push_back(events(2, 2, 500'000).front());
+  const Frames frames(two);
+  Pair pair;
+  pair.stream.take(frames, 4096);
+  BOOST_REQUIRE(pair.unread() == room);
+  BOOST_REQUIRE(frames.after(0).size() - frames.after(1).size() == room);
+  BOOST_TEST((!pair.stream.is_lagging || pair.stream.is_behind()));
+  BOOST_TEST(pair.stream.cursor == 2);
 }
 
 BOOST_AUTO_TEST_CASE(a_peer_that_has_gone_makes_the_stream_dead) {

@@ -50,6 +50,8 @@ struct Followers {
     for (Stream* stream : concerned) {
       if (stream->cursor < answer.asked.after) continue;
       if (!stream->is_poll()) stream->phase = Stream::Phase::kLive;
+      stream->is_cursor_confirmed = stream->cursor <= answer.tail.last_id;
+      if (stream->is_poll()) stream->question->has_been_asked = answer.is_authoritative();
       stream->is_lagging = std::ranges::count(lag, stream) != 0;
       if (!stream->is_lagging && !stream->is_poll()) stream->cursor = std::max(stream->cursor, answer.end());
     }
@@ -122,6 +124,17 @@ BOOST_AUTO_TEST_CASE(a_poll_waits_for_news_once_the_whole_log_had_none_for_it) {
   followers.offer(answer(3, 3));
   BOOST_TEST(!followers.concerns(poll, answer(3, 3)));
   BOOST_TEST(followers.concerns(poll, answer(3, 4)));
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_that_is_open_on_its_clients_word_waits_until_the_log_has_looked) {
+  Followers followers;
+  Stream& beyond = followers.come(999);
+  Stream& within = followers.come(3);
+  TailAnswer kept = answer(3, 3);
+  kept.source = TailAnswer::Source::kReplay;
+  followers.offer(kept);
+  BOOST_TEST(followers.concerns(beyond, answer(3, 3)));
+  BOOST_TEST(!followers.concerns(within, answer(3, 3)));
 }
 
 BOOST_AUTO_TEST_CASE(a_poll_waits_on_where_an_answer_begins_beyond_it) {

@@ -3,6 +3,8 @@
 #include "core/streaming/stream_server.h"
 
 #include <algorithm>
+#include <condition_variable>
+#include <ctime>
 #include <map>
 #include <mutex>
 #include <set>
@@ -24,6 +26,7 @@
 #include "core/streaming/stream_request.h"
 #include "tests/support/fcgi_peer.h"
 #include "tests/support/shell.h"
+#include "tests/support/wait.h"
 
 using gp::Error;
 using gp::ErrorKind;
@@ -54,8 +57,13 @@ struct Content {
   std::vector<RunId> rung;
   std::set<RunId> lost;  ///< their worker is gone
   bool is_away = false;
+  bool can_end_lost = true;
+  std::vector<gp::SteadyTime> ends;  ///< when it was asked to end a lost run
   std::uint64_t generation = 1;
+  int turns = 0;  ///< how often its reader made sure that it listens
   int reads = 0;
+  bool is_held = false;  ///< what was read is not given away yet
+  std::condition_variable released;
 
   void append(const RunId& run, const std::string& data, const std::string& type = "section_started",
               bool rings = true) {
@@ -78,19 +86,39 @@ struct Content {
     const std::lock_guard lock(mutex);
     return reads;
   }
+  int turn_count() {
+    const std::lock_guard lock(mutex);
+    return turns;
+  }
+  /// From now on answers say what the log held when it was read, and come when release() is called.
+  void hold() {
+    const std::lock_guard lock(mutex);
+    is_held = true;
+  }
+  void release() {
+    const std::lock_guard lock(mutex);
+    is_held = false;
+    released.notify_all();
+  }
 };
 
 class FakeLog : public EventLog {
  public:
   explicit FakeLog(Content& content) : content_(content) {}
-  void ensure_listening() override { check(); }
+  void ensure_listening() override {
+    {
+      const std::lock_guard lock(content_.mutex);
+      ++content_.turns;
+    }
+    check();
+  }
   std::uint64_t generation() const override {
     const std::lock_guard lock(content_.mutex);
     return content_.generation;
   }
   std::vector<RunTail> read(std::span<const Cursor> cursors, int limit) override {
     check();
-    const std::lock_guard lock(content_.mutex);
+    std::unique_lock lock(content_.mutex);
     ++content_.reads;
     std::vector<RunTail> tails;
     for (const Cursor& cursor : cursors) {
@@ -107,6 +135,7 @@ class FakeLog : public EventLog {
       }
       tails.push_back(std::move(tail));
     }
+    content_.released.wait(lock, [this] { return !content_.is_held; });
     return tails;
   }
   Sweep find_behind(std::span<const Cursor> cursors) override {
@@ -125,6 +154,8 @@ class FakeLog : public EventLog {
   bool end_lost(const RunId& run_id) override {
     check();
     const std::lock_guard lock(content_.mutex);
+    content_.ends.push_back(gp::steady_now());
+    if (!content_.can_end_lost) throw Error(ErrorKind::kUnavailable, "away");
     if (content_.lost.erase(run_id) == 0) return false;
     content_.append_locked(run_id, R"({"code":"worker_lost"})", "error");
     return true;
@@ -152,7 +183,12 @@ class FakeLog : public EventLog {
 struct Kept {
   std::mutex mutex;
   std::map<RunId, std::map<std::int64_t, CachedEvent>> runs;
+  int finds = 0;
 
+  int find_count() {
+    const std::lock_guard lock(mutex);
+    return finds;
+  }
   void put(const RunId& run, std::int64_t id, const std::string& type, const std::string& data = "{}") {
     const std::lock_guard lock(mutex);
     runs[run].emplace(id, CachedEvent{run, id, type, data, 0});
@@ -168,6 +204,7 @@ class FakeStore : public ReplayStore {
   explicit FakeStore(Kept& kept) : kept_(kept) {}
   CachedTail find(const RunId& run_id, std::int64_t after, int limit) override {
     const std::lock_guard lock(kept_.mutex);
+    ++kept_.finds;
     CachedTail tail;
     const auto& events = kept_.runs[run_id];
     if (events.empty()) return tail;
@@ -193,7 +230,7 @@ class FakeStore : public ReplayStore {
 StreamOptions quick() {
   StreamOptions options;
   options.keepalive = milliseconds(300);
-  options.log_patience = milliseconds(300);
+  options.log_patience = milliseconds(1000);
   options.request_patience = milliseconds(500);
   return options;
 }
@@ -206,19 +243,20 @@ struct Server {
   gp::UniqueFd stop{::eventfd(0, EFD_CLOEXEC)};
   std::jthread thread;
 
-  explicit Server(const StreamOptions& options = quick()) {
+  explicit Server(const StreamOptions& options = quick(), milliseconds outage_grace = milliseconds(0)) {
     int flags = ::fcntl(listener.get(), F_GETFL);
     ::fcntl(listener.get(), F_SETFL, flags | O_NONBLOCK);
-    thread = std::jthread([this, options] {
+    thread = std::jthread([this, options, outage_grace] {
       StreamServer::Sources sources{std::make_unique<FakeLog>(content),
                                     std::make_unique<FakeStore>(kept),
-                                    {milliseconds(200), milliseconds(0)}};
+                                    {milliseconds(200), outage_grace}};
       StreamServer server(options, listener.get(), stop.get(), std::move(sources));
       server.run();
     });
   }
   ~Server() { end(); }
   void end() {
+    content.release();
     ::eventfd_write(stop.get(), 1);
     if (thread.joinable()) thread.join();
   }
@@ -274,6 +312,26 @@ struct Client {
 };
 
 std::string query_of(const RunId& run) { return "run_id=" + run.str(); }
+
+/// As GET /events.
+Client poll_of(const Server& server, const std::string& query) {
+  return {server, query_of(kRun) + query, "", "GET", "/events"};
+}
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+/// Waits until the log has been read `reads` times and the cache asked `finds` times.
+bool wait_for(Server& server, int reads, int finds) {
+  return support::wait_until(
+      [&] { return server.content.read_count() >= reads && server.kept.find_count() >= finds; }, seconds(10));
+}
+
+milliseconds processor_time() {
+  timespec used{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return std::chrono::duration_cast<milliseconds>(seconds(used.tv_sec) +
+                                                  std::chrono::nanoseconds(used.tv_nsec));
+}
 
 std::vector<int> numbers(int from, int to) {
   std::vector<int> all;
@@ -628,6 +686,199 @@ BOOST_AUTO_TEST_CASE(a_poll_says_what_is_wrong_with_it) {
   BOOST_TEST(answer_to(query_of(kRun)).starts_with("Status: 503"));
   server.kept.put(kRun, 1, "run_started");
   BOOST_TEST(answer_to(query_of(kRun)).find(R"("last_event_id":1)") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_cursor_beyond_the_end_takes_nothing_from_those_who_follow) {
+  Server server;
+  for (int i = 0; i < 5; ++i) server.content.append(kRun, "{}");
+  Client follower(server, query_of(kRun));
+  BOOST_TEST(follower.read_until_text("id: 5\n"));
+  Client beyond(server, query_of(kRun), "999");
+  BOOST_TEST(beyond.read_until_text("beyond the end"));
+  Client poll = poll_of(server, "&after=999");
+  BOOST_TEST(poll.read_to_end());
+  BOOST_TEST(has(poll.body(), R"("events":[],"last_event_id":5)"));
+  server.content.append(kRun, "{}");
+  BOOST_TEST(follower.read_until_text("id: 6\n"));
+  BOOST_TEST(beyond.read_until_text("id: 6\n"));
+  server.content.finish(kRun);
+  BOOST_TEST(follower.read_to_end());
+  BOOST_TEST((follower.ids() == numbers(1, 7)));
+  BOOST_TEST(beyond.read_to_end());
+  BOOST_TEST((beyond.ids() == numbers(6, 7)));
+}
+
+BOOST_AUTO_TEST_CASE(whoever_is_alone_beyond_the_end_gets_what_comes_next_without_a_ring_too) {
+  Server server;
+  for (int i = 0; i < 5; ++i) server.content.append(kRun, "{}");
+  Client beyond(server, query_of(kRun), "999");
+  BOOST_TEST(beyond.read_until_text("beyond the end"));
+  server.content.append(kRun, "{}", "section_started", false);
+  BOOST_TEST(beyond.read_until_text("id: 6\n"));
+  BOOST_TEST((beyond.ids() == numbers(6, 6)));
+}
+
+BOOST_AUTO_TEST_CASE(a_cursor_beyond_the_end_is_put_right_when_the_log_is_back) {
+  Server server;
+  for (int i = 0; i < 5; ++i) server.content.append(kRun, "{}");
+  server.content.set_away(true);
+  Client beyond(server, query_of(kRun), "999");
+  BOOST_TEST(beyond.read_until_text("unavailable"));
+  Client newcomer(server, query_of(kRun), "4");
+  BOOST_TEST(newcomer.read_until_text("unavailable"));
+  server.content.set_away(false);
+  BOOST_TEST(beyond.read_until_text("beyond the end"));
+  server.content.append(kRun, "{}");
+  BOOST_TEST(beyond.read_until_text("id: 6\n"));
+  server.content.finish(kRun);
+  BOOST_TEST(beyond.read_to_end());
+  BOOST_TEST((beyond.ids() == numbers(6, 7)));
+  BOOST_TEST(newcomer.read_to_end());
+  BOOST_TEST((newcomer.ids() == numbers(5, 7)));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_failover_has_taken_from_the_log_and_is_written_again_is_repeated_to_nobody) {
+  Server server;
+  for (int i = 0; i < 7; ++i) server.content.append(kRun, "{}");
+  Client client(server, query_of(kRun));
+  BOOST_TEST(client.read_until_text("id: 7\n"));
+  const int reads = server.content.read_count();
+  {
+    const std::lock_guard lock(server.content.mutex);
+    server.content.runs[kRun].resize(5);
+    ++server.content.generation;
+  }
+  Client newcomer(server, query_of(kRun), "2");
+  BOOST_TEST(newcomer.read_until_text("id: 5\n"));
+  BOOST_TEST(wait_for(server, reads + 1, 0));
+  for (int i = 0; i < 3; ++i) server.content.append(kRun, "{}");
+  server.content.finish(kRun);
+  BOOST_TEST(client.read_to_end());
+  BOOST_TEST((client.ids() == numbers(1, 9)));
+  BOOST_TEST(newcomer.read_to_end());
+  BOOST_TEST((newcomer.ids() == numbers(3, 9)));
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_older_than_a_request_does_not_say_where_the_log_ends) {
+  Server server;
+  for (int i = 0; i < 5; ++i) server.content.append(kRun, "{}");
+  server.content.hold();
+  Client first(server, query_of(kRun));
+  BOOST_REQUIRE(wait_for(server, 1, 1));
+  for (int i = 0; i < 2; ++i) server.content.append(kRun, "{}");  // another host has them before this one
+  Client stream(server, query_of(kRun), "7");
+  Client poll = poll_of(server, "&after=7&wait=30");
+  BOOST_REQUIRE(wait_for(server, 1, 3));
+  server.content.release();
+  BOOST_TEST(first.read_until_text("id: 7\n"));  // although what was read last, beyond 7, is not for it
+  server.content.append(kRun, "{}");
+  BOOST_TEST(stream.read_until_text("id: 8\n"));
+  BOOST_TEST((stream.ids() == numbers(8, 8)));
+  BOOST_TEST(!has(stream.text(), "beyond the end"));
+  BOOST_TEST(poll.read_to_end());
+  BOOST_TEST(has(poll.body(), R"("events":[{"id":8,)"));
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_older_than_a_request_does_not_say_that_nothing_is_left) {
+  Server server;
+  server.content.append(kRun, "{}", "run_started");
+  server.content.finish(kRun, "error");
+  server.content.hold();
+  Client first(server, query_of(kRun));
+  BOOST_REQUIRE(wait_for(server, 1, 1));
+  server.content.append(kRun, "{}", "run_started", false);  // started again
+  Client stream(server, query_of(kRun), "2");
+  Client poll = poll_of(server, "&after=2&wait=30");
+  BOOST_REQUIRE(wait_for(server, 1, 3));
+  server.content.release();
+  BOOST_TEST(stream.read_until_text("id: 3\n"));
+  BOOST_TEST(stream.text().starts_with("Status: 200"));
+  BOOST_TEST(poll.read_to_end());
+  BOOST_TEST(has(poll.body(), R"("last_event_id":3,"ended":false)"));
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_older_than_the_run_does_not_say_that_there_is_none) {
+  Server server;
+  server.content.hold();
+  Client early(server, query_of(kRun));
+  BOOST_REQUIRE(wait_for(server, 1, 1));
+  server.content.append(kRun, "{}", "run_started", false);
+  Client stream(server, query_of(kRun));
+  Client poll = poll_of(server, "&wait=30");
+  BOOST_REQUIRE(wait_for(server, 1, 3));
+  server.content.release();
+  BOOST_TEST(stream.read_until_text("id: 1\n"));
+  BOOST_TEST(poll.read_to_end());
+  BOOST_TEST(has(poll.body(), R"("last_event_id":1)"));
+  BOOST_TEST(early.read_to_end());
+  BOOST_TEST(early.text().starts_with("Status: 404"));
+}
+
+BOOST_AUTO_TEST_CASE(a_run_is_not_ended_as_lost_until_its_workers_had_time_to_come_back) {
+  constexpr milliseconds kGrace{600};
+  Server server(quick(), kGrace);
+  server.content.append(kRun, "{}");
+  Client client(server, query_of(kRun));
+  BOOST_TEST(client.read_until_text("id: 1\n"));
+  const auto ends = [&] {
+    const std::lock_guard lock(server.content.mutex);
+    return server.content.ends;
+  };
+  {
+    const std::lock_guard lock(server.content.mutex);
+    server.content.lost.insert(kRun);
+    server.content.can_end_lost = false;  // the workers' database is away, the one that is read is not
+  }
+  BOOST_REQUIRE(support::wait_until([&] { return !ends().empty(); }, seconds(10)));
+  {
+    const std::lock_guard lock(server.content.mutex);
+    server.content.can_end_lost = true;
+  }
+  BOOST_TEST(client.read_to_end());
+  BOOST_TEST(has(client.text(), "worker_lost"));
+  BOOST_TEST(!has(client.text(), "unavailable"));
+  BOOST_TEST((ends().at(1) - ends().at(0) >= kGrace));
+}
+
+BOOST_AUTO_TEST_CASE(a_log_that_does_not_answer_is_as_one_that_is_away) {
+  Server server;
+  server.content.append(kRun, "{}");
+  server.content.hold();
+  Client stream(server, query_of(kRun));
+  Client poll = poll_of(server, "");
+  BOOST_TEST(stream.read_until_text("unavailable"));
+  BOOST_TEST(stream.text().starts_with("Status: 200"));
+  BOOST_TEST(poll.read_to_end());
+  BOOST_TEST(poll.text().starts_with("Status: 503"));
+  server.content.release();
+  BOOST_TEST(stream.read_until_text("id: 1\n"));
+}
+
+BOOST_AUTO_TEST_CASE(clients_that_come_do_not_make_the_reader_try_a_log_that_is_away_more_often) {
+  Server server;
+  server.content.set_away(true);
+  const int before = server.content.turn_count();
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 100; ++i) {
+    clients.push_back(std::make_unique<Client>(server, query_of(kRun)));
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  BOOST_TEST(wait_for(server, 0, 100));
+  BOOST_TEST(server.content.turn_count() - before < 30);
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_that_waits_for_clients_that_read_nothing_takes_no_processor_time) {
+  Server server;
+  server.content.append(kRun, "{}");
+  Client stuck(server, query_of(kRun));
+  Client quick_one(server, query_of(kRun));
+  BOOST_TEST(stuck.read_until_text("id: 1\n"));
+  for (int i = 0; i < 40; ++i) server.content.append(kRun, "{\"x\":\"" + std::string(50'000, 'x') + "\"}");
+  BOOST_TEST(quick_one.read_until_text("id: 41\n"));
+  const gp::UniqueFd waiting = support::connect_to(server.folder.path() + "/s.sock");
+  const milliseconds before = processor_time();
+  server.end();
+  BOOST_TEST((processor_time() - before).count() < 400);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

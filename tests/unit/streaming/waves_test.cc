@@ -262,10 +262,12 @@ BOOST_AUTO_TEST_CASE(only_reads_that_go_on_from_each_other_are_joined) {
   TailAnswer last = read_of(kRun, 2, 3);
   last.tail.standing = Standing::kEnded;
   last.is_full = true;
+  last.read = 7;
   TailAnswer whole = first;
   BOOST_TEST(whole.join(last));
   BOOST_TEST((whole.tail.standing == Standing::kEnded));
   BOOST_TEST(whole.is_full);
+  BOOST_TEST(whole.read == 7u);
 
   BOOST_TEST(!joins(first, read_of(kRun, 1, 3)));
   BOOST_TEST(!joins(first, read_of(kRun, 3, 4)));
@@ -275,6 +277,9 @@ BOOST_AUTO_TEST_CASE(only_reads_that_go_on_from_each_other_are_joined) {
   TailAnswer caught_up = first;
   caught_up.is_live = false;
   BOOST_TEST(!joins(caught_up, read_of(kRun, 2, 3)));  // counted elsewhere
+  TailAnswer beyond = read_of(kRun, 999, 0);
+  beyond.tail.last_id = 2;
+  BOOST_TEST(!joins(beyond, read_of(kRun, 2, 3)));  // only who is beyond the end is offered the first
   for (const Standing standing : {Standing::kEnded, Standing::kPruned, Standing::kUnknown}) {
     TailAnswer closed = first;
     closed.tail.standing = standing;
