@@ -7,6 +7,7 @@
 #include <iterator>
 #include <sstream>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -22,7 +23,7 @@ extern const std::string_view kArabicBlocklistText;
 
 namespace {
 
-constexpr std::size_t kMaxPhraseTokens = 4;
+constexpr std::size_t kMaxPhraseWords = 4;
 constexpr std::size_t kShortestPlural = 4;      // "guns"; below that an s is part of the word
 constexpr std::size_t kShortestArabicRest = 6;  // bytes: three letters must be left after a prefix
 
@@ -61,7 +62,7 @@ utf8proc_int32_t unify(utf8proc_int32_t character) {
   return character;
 }
 
-/// Signs that stand for letters inside a word ("wh1sky", "$lut"). 0 where the sign stands for none.
+/// The letter that a sign or a digit is written for ("wh1sky", "a$$hole"), or 0.
 char letter_meant_by(utf8proc_int32_t character) {
   constexpr std::array<std::pair<char, char>, 9> kLookAlikes = {{{'0', 'o'},
                                                                  {'1', 'i'},
@@ -78,14 +79,12 @@ char letter_meant_by(utf8proc_int32_t character) {
   return 0;
 }
 
-bool is_letter(utf8proc_int32_t character) {
-  const auto category = utf8proc_category(character);
-  return category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO;
-}
+bool is_latin_letter(utf8proc_int32_t character) { return character >= 'a' && character <= 'z'; }
 
-bool is_number(utf8proc_int32_t character) {
+bool is_part_of_word(utf8proc_int32_t character) {
   const auto category = utf8proc_category(character);
-  return category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO;
+  return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO) ||
+         (category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO);
 }
 
 void append(std::string& text, utf8proc_int32_t character) {
@@ -94,60 +93,58 @@ void append(std::string& text, utf8proc_int32_t character) {
   text.append(reinterpret_cast<const char*>(bytes.data()), static_cast<std::size_t>(size));
 }
 
-/// One word as written, and as meant where signs stand for letters in it (empty: the same).
-struct Token {
-  std::string written;
-  std::string meant;
-};
+using Characters = std::vector<utf8proc_int32_t>;
+using Words = std::vector<std::string>;
 
-class Tokenizer {
- public:
-  std::vector<Token> split(std::string_view text) {
-    const std::string folded = fold(text);
-    const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(folded.data());
-    auto left = static_cast<utf8proc_ssize_t>(folded.size());
-    while (left > 0) {
-      utf8proc_int32_t character = -1;
-      const auto size = std::max<utf8proc_ssize_t>(1, utf8proc_iterate(bytes, left, &character));
-      bytes += size;
-      left -= size;
-      take(character);
+/// `text` as its characters are compared: folded and unified, without tatweel and apostrophes ("don't").
+Characters characters_of(std::string_view text) {
+  constexpr std::array<utf8proc_int32_t, 3> kSilent = {0x0640, '\'', 0x2019};
+  const std::string folded = fold(text);
+  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(folded.data());
+  auto left = static_cast<utf8proc_ssize_t>(folded.size());
+  Characters characters;
+  while (left > 0) {
+    utf8proc_int32_t character = -1;
+    const auto size = std::max<utf8proc_ssize_t>(1, utf8proc_iterate(bytes, left, &character));
+    bytes += size;
+    left -= size;
+    if (std::ranges::find(kSilent, character) != kSilent.end()) continue;
+    characters.push_back(character < 0 ? ' ' : unify(character));
+  }
+  return characters;
+}
+
+/// `written` with signs and digits read as letters where letters stand on both sides of them. Anywhere else
+/// they are arithmetic: "53x", "$3xy$", "cell A55".
+Characters as_meant(const Characters& written) {
+  Characters meant = written;
+  for (std::size_t at = 0; at < written.size();) {
+    std::size_t end = at;
+    while (end < written.size() && letter_meant_by(written[end]) != 0) ++end;
+    const bool is_inside = end > at && at > 0 && end < written.size() && is_latin_letter(written[at - 1]) &&
+                           is_latin_letter(written[end]);
+    for (; is_inside && at < end; ++at) meant[at] = letter_meant_by(written[at]);
+    at = end + 1;
+  }
+  return meant;
+}
+
+Words words_of(const Characters& characters) {
+  Words words;
+  std::string word;
+  const auto end_word = [&] {
+    if (!word.empty()) words.push_back(std::exchange(word, {}));
+  };
+  for (const auto character : characters) {
+    if (is_part_of_word(character)) {
+      append(word, character);
+    } else {
+      end_word();
     }
-    end_token();
-    return std::move(tokens_);
   }
-
- private:
-  void take(utf8proc_int32_t raw) {
-    constexpr utf8proc_int32_t kTatweel = 0x0640;
-    if (raw == kTatweel) return;
-    const auto character = raw < 0 ? ' ' : unify(raw);
-    const char meant = letter_meant_by(character);
-    if (is_letter(character)) {
-      has_letter_ = true;
-      append(token_.written, character);
-      append(token_.meant, character);
-    } else if (is_number(character) || meant != 0) {
-      has_sign_ = has_sign_ || meant != 0;
-      if (is_number(character)) append(token_.written, character);
-      append(token_.meant, meant != 0 ? meant : character);
-    } else if (character != '\'' && character != 0x2019) {
-      end_token();
-    }
-  }
-
-  void end_token() {
-    if (!has_letter_ || !has_sign_) token_.meant.clear();
-    if (!token_.written.empty()) tokens_.push_back(std::move(token_));
-    token_ = {};
-    has_letter_ = has_sign_ = false;
-  }
-
-  std::vector<Token> tokens_;
-  Token token_;
-  bool has_letter_ = false;
-  bool has_sign_ = false;
-};
+  end_word();
+  return words;
+}
 
 std::string read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -179,11 +176,12 @@ struct Blocklist::Impl {
         continue;
       }
       const bool is_allowed = entry.starts_with('-');
-      const auto words = Tokenizer().split(is_allowed || entry.starts_with('+') ? entry.substr(1) : entry);
+      const bool has_sign = is_allowed || entry.starts_with('+');
+      const Words words = words_of(characters_of(has_sign ? entry.substr(1) : entry));
       if (words.empty()) refuse("holds no letter or digit");
-      if (words.size() > kMaxPhraseTokens) refuse(fmt::format("has more than {} words", kMaxPhraseTokens));
+      if (words.size() > kMaxPhraseWords) refuse(fmt::format("has more than {} words", kMaxPhraseWords));
       std::string key;
-      for (const Token& word : words) key += (key.empty() ? "" : " ") + word.written;
+      for (const std::string& word : words) key += (key.empty() ? "" : " ") + word;
       entries[key] = {is_allowed ? "" : category};
     }
   }
@@ -193,15 +191,16 @@ struct Blocklist::Impl {
     return found == entries.end() ? nullptr : &found->second;
   }
 
-  /// `key`, or its last word without a plural s, or its first without an Arabic prefix.
+  /// `key`, or its last word without a plural s, or its first without an Arabic article or "and". The
+  /// one-letter bi, li, fa and ka stay on: without them half the dictionary would be another word.
   const Entry* find_form(const std::string& key) const {
     if (const Entry* entry = look_up(key)) return entry;
     if (key.size() >= kShortestPlural && key.ends_with('s')) {
       if (const Entry* entry = look_up(key.substr(0, key.size() - 1))) return entry;
     }
-    // wa-al, fa-al, bi-al, ka-al, al, li-l, and the one-letter wa, fa, bi, li, ka
-    constexpr std::array<std::string_view, 11> kPrefixes = {"وال", "فال", "بال", "كال", "ال", "لل",
-                                                            "و",   "ف",   "ب",   "ل",   "ك"};
+    // al, wa-al, bi-al, fa-al, ka-al, wa-bi-al, li-l, wa-li-l, wa
+    constexpr std::array<std::string_view, 9> kPrefixes = {"ال",   "وال", "بال", "فال", "كال",
+                                                           "وبال", "لل",  "ولل", "و"};
     for (const std::string_view prefix : kPrefixes) {
       if (!key.starts_with(prefix) || key.size() < prefix.size() + kShortestArabicRest) continue;
       if (const Entry* entry = look_up(key.substr(prefix.size()))) return entry;
@@ -214,21 +213,25 @@ struct Blocklist::Impl {
     std::size_t words = 1;
   };
 
-  /// The longest entry that begins at tokens[at].
-  Match match_at(const std::vector<Token>& tokens, std::size_t at) const {
+  /// The longest entry that begins at words[at].
+  Match match_at(const Words& words, std::size_t at) const {
     Match best;
-    std::string written;
-    std::string meant;
-    for (std::size_t words = 1; words <= kMaxPhraseTokens && at + words <= tokens.size(); ++words) {
-      const Token& token = tokens[at + words - 1];
-      if (words > 1) written += ' ', meant += ' ';
-      written += token.written;
-      meant += token.meant.empty() ? token.written : token.meant;
-      const Entry* entry = find_form(written);
-      if (entry == nullptr && meant != written) entry = find_form(meant);
-      if (entry != nullptr) best = {entry, words};
+    std::string key;
+    for (std::size_t count = 1; count <= kMaxPhraseWords && at + count <= words.size(); ++count) {
+      if (count > 1) key += ' ';
+      key += words[at + count - 1];
+      if (const Entry* entry = find_form(key)) best = {entry, count};
     }
     return best;
+  }
+
+  const Entry* find_blocked(const Words& words) const {
+    for (std::size_t at = 0; at < words.size();) {
+      const Match match = match_at(words, at);
+      if (match.entry != nullptr && !match.entry->category.empty()) return match.entry;
+      at += match.words;
+    }
+    return nullptr;
   }
 };
 
@@ -243,13 +246,14 @@ Blocklist Blocklist::load(const std::string& path) {
 }
 
 std::optional<Blocklist::Hit> Blocklist::find(std::string_view text) const {
-  const auto tokens = Tokenizer().split(text);
-  for (std::size_t at = 0; at < tokens.size();) {
-    const Impl::Match match = impl_->match_at(tokens, at);
-    if (match.entry != nullptr && !match.entry->category.empty()) return Hit{match.entry->category};
-    at += match.entry != nullptr ? match.words : 1;
+  const Characters written = characters_of(text);
+  const Impl::Entry* entry = impl_->find_blocked(words_of(written));
+  if (entry == nullptr) {
+    if (const Characters meant = as_meant(written); meant != written)
+      entry = impl_->find_blocked(words_of(meant));
   }
-  return std::nullopt;
+  if (entry == nullptr) return std::nullopt;
+  return Hit{entry->category};
 }
 
 }  // namespace gp::project

@@ -9,8 +9,9 @@ namespace gp::project {
 
 /// Words and phrases, English and Arabic, that neither a request nor a project may hold. Compared on word
 /// boundaries after normalisation (NFKC, case folding, Arabic diacritics and tatweel removed, alef, ya and
-/// ta-marbuta unified, Arabic-Indic digits and common letter look-alikes mapped), so that "class",
-/// "circumference" or "Essex" are no hits. Immutable after loading; safe to share between threads.
+/// ta-marbuta unified, Arabic-Indic digits mapped), so that "class", "circumference" or "Essex" are no hits.
+/// Signs and digits between two letters are also read as the letters they look like ("wh1sky"); those at the
+/// edge of a word are arithmetic ("53x"). Immutable after loading; safe to share between threads.
 class Blocklist {
  public:
   struct Hit {
