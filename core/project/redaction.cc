@@ -4,10 +4,12 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <re2/re2.h>
 
 namespace gp::project {
@@ -86,53 +88,146 @@ bool passes_luhn(std::string_view text) {
   return sum % 10 == 0;
 }
 
+/// ISO 13616: with the first four characters behind the rest and letters read as 10 .. 35, the number leaves
+/// 1 when it is divided by 97.
+bool passes_mod_97(std::string_view text) {
+  std::string iban;
+  for (const char c : text) {
+    const bool is_lower = c >= 'a' && c <= 'z';
+    if (c != ' ' && c != '-') iban += is_lower ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  std::rotate(iban.begin(), iban.begin() + 4, iban.end());
+  int rest = 0;
+  for (const char c : iban) rest = (c <= '9' ? rest * 10 + (c - '0') : rest * 100 + (c - 'A' + 10)) % 97;
+  return rest == 1;
+}
+
+/// The size of the longest beginning of `groups` that ends with one of its groups, holds at least `least`
+/// letters and digits, and passes. 0 where none does. What follows a number may look like a group of it.
+std::size_t longest_passing(std::string_view groups, long least, bool (*passes)(std::string_view)) {
+  constexpr std::string_view kSeparators = " -.";
+  const auto is_separator = [&](char c) { return kSeparators.find(c) != std::string_view::npos; };
+  while (static_cast<long>(groups.size()) - std::ranges::count_if(groups, is_separator) >= least) {
+    if (passes(groups)) return groups.size();
+    const auto end = groups.find_last_of(kSeparators);
+    groups = groups.substr(0, end == std::string_view::npos ? 0 : end);
+  }
+  return 0;
+}
+
+std::size_t iban_size(std::string_view groups) { return longest_passing(groups, 15, passes_mod_97); }
+std::size_t card_size(std::string_view groups) { return longest_passing(groups, 13, passes_luhn); }
+
 struct Kind {
-  const char* pattern;  ///< group 1 is what is replaced; what stands around it only guards
+  std::string pattern;  ///< group 1 is what is replaced; what stands around it only guards
   const char* token;
-  bool (*confirms)(std::string_view);  ///< nullptr: the pattern is enough
+  /// How much of group 1 is replaced, 0 where it is none of this kind. nullptr: all, the pattern is enough.
+  std::size_t (*confirmed_size)(std::string_view) = nullptr;
 };
 
-// Longer and more certain kinds first, so that a part of one is not taken for another.
-constexpr std::array<Kind, 9> kKinds = {{
-    {R"(([\p{L}\p{N}._%+'\-]+@(?:[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}\-]*[\p{L}\p{M}\p{N}])?\.)+\p{L}[\p{L}\p{M}]+))",
-     "[email]", nullptr},
-    {R"((?:^|[^0-9A-Za-z])(784[-\s.]?(?:19|20)\d{2}[-\s.]?\d{7}[-\s.]?\d)(?:$|[^0-9A-Za-z]))",
-     "[emirates_id]", nullptr},
-    {R"((?i)(?:^|[^0-9A-Za-z])(AE\d{2}(?:\s?\d{4}){4}\s?\d{3})(?:$|[^0-9A-Za-z]))", "[iban]", nullptr},
-    {R"((?:^|[^0-9A-Za-z])((?:\+|00)\s?971[\s\-.()]{0,3}0?[\s\-.()]{0,2}(?:5\d|[2-9])(?:[\s\-.]?\d){7})(?:$|[^0-9]))",
-     "[phone]", nullptr},
-    {R"((?:^|[^0-9A-Za-z.,])(9715\d{8})(?:$|[^0-9]))", "[phone]", nullptr},
-    {R"((?:^|[^0-9A-Za-z.,+\-])(\d(?:[ \-]?\d){12,18})(?:$|[^0-9]))", "[card]", passes_luhn},
-    {R"((?:^|[^0-9A-Za-z.,])(05\d[\s\-]?\d{3}[\s\-]?\d{4})(?:$|[^0-9]))", "[phone]", nullptr},
-    {R"((?:^|[^0-9A-Za-z.,])(0[234679][\s\-]\d{3}[\s\-]?\d{4})(?:$|[^0-9]))", "[phone]", nullptr},
-    {R"((\+[1-9](?:[\s\-.()]{0,2}\d){7,14}))", "[phone]", nullptr},
-}};
+std::string joined(std::initializer_list<std::string_view> parts) {
+  return fmt::format("{}", fmt::join(parts, ""));
+}
 
-const RE2& compiled(std::size_t kind) {
-  static const auto patterns = [] {
-    std::vector<std::unique_ptr<RE2>> all;
-    for (const Kind& each : kKinds) all.push_back(std::make_unique<RE2>(each.pattern));
+// What stands before a number that is not part of a larger one, of a decimal or of a word: a dot or a comma
+// only where it cannot be a decimal's ("tel.0501234567").
+constexpr std::string_view kBefore = R"((?:^|[^0-9A-Za-z.,]|\p{L}\.|[^0-9],))";
+// The same where a sign before it would make it a term of an expression.
+constexpr std::string_view kBeforeUnsigned = R"((?:^|[^0-9A-Za-z.,+\-]|\p{L}[.\-]|[^0-9],))";
+// What stands before the plus of a phone number: nothing that ends an expression.
+constexpr std::string_view kBeforePlus = R"((?:^|[^\p{L}\p{M}\p{N})}%!°′″]))";
+constexpr std::string_view kAfter = R"((?:$|[^0-9.]|\.(?:$|[^0-9])))";
+
+// The first four digits of payment cards; other numbers begin with 0, 1 and 7 .. 9 as well.
+constexpr std::string_view kCardBegin = R"((?:2[2-7]|[3-6]\d)\d{2})";
+// A subscriber's seven digits in the UAE: 1234567, 123 4567, 123 45 67.
+constexpr std::string_view kSevenDigits = R"(\d{3}[\s\-.]?\d{2}[\s\-.]?\d{2})";
+// ITU-T E.164: the country codes of two and of three digits; those of one are 1 and 7.
+constexpr std::string_view kCountryCode =
+    R"((?:2[07]|2[1-69]\d|3[0-469]|3[578]\d|4[013-9]|42\d|5[1-8]|5[09]\d|6[0-6]|6[7-9]\d|8[1246]|8[0578]\d|9[0-58]|9[679]\d))";
+
+/// Phone numbers with a plus, in the groupings that people write. A minus or a bracket behind one or two
+/// digits is taken for arithmetic, unless what follows is as long as a subscriber's number.
+std::string international_phone() {
+  const std::array<std::string, 7> forms = {
+      // in one piece
+      joined({R"(1[2-9]\d{9}|7\d{10}|)", kCountryCode, R"(\d{6,12})"}),
+      // +1 202 555 0143, +1 (202) 555-0143, +7 912 345-67-89
+      R"([17][ \-.]?(?:\([2-9]\d{2}\)|[2-9]\d{2})[ \-.]?\d{3}[ \-.]?\d{2}[ \-.]?\d{2})",
+      // the neighbours: +966 50 123 4567, +966-50-1234567, +974-5512-3456, +961 70 123 456
+      R"(9[67]\d(?:[ \-.]?\d{1,2}[ \-.]?\d{3}[ \-.]?\d{4}|[ \-.]?\d{4}[ \-.]?\d{4}| ?\d{1,2} \d{3} \d{3}))",
+      // +44 20 7946 0958, +44 (0)20 7946 0958, +91 98765 43210, +92 300-1234567
+      joined({kCountryCode, R"( ?(?:\(0\) ?)?(?:(?:\d{2}[ .]|\d{3,5}[ \-.]){1,3}\d{4,10}|\d{7,12}))"}),
+      // +92-300-1234567, +91-98765-43210
+      joined({kCountryCode, R"(-(?:\d{3,5}-\d{6,8}|\d{5}-\d{5}|\d{9,11}))"}),
+      // +34 612 345 678, but not a round number: +34 000 000 000
+      joined({kCountryCode, R"((?: \d{3}){2} (?:\d{2}[1-9]|\d[1-9]\d|[1-9]\d{2}))"}),
+      // +33 1 42 68 53 00
+      R"(33 ?(?:\(0\) ?)?[1-9](?: \d{2}){4})",
+  };
+  return fmt::format(R"({}(\+(?:{})){})", kBeforePlus, fmt::join(forms, "|"), kAfter);
+}
+
+/// Longer and more certain kinds first, so that a part of one is not taken for another.
+std::vector<Kind> make_kinds() {
+  return {
+      {R"(([\p{L}\p{N}._%+'\-]+@(?:[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}\-]*[\p{L}\p{M}\p{N}])?\.)+\p{L}[\p{L}\p{M}]+))",
+       "[email]"},
+      {R"((?:^|[^0-9A-Za-z])(784[-\s.]?(?:19|20)\d{2}[-\s.]?\d{7}[-\s.]?\d)(?:$|[^0-9A-Za-z]))",
+       "[emirates_id]"},
+      {R"((?i)(?:^|[^0-9A-Za-z])(AE\d{2}(?:[ \-]?\d{4}){4}[ \-]?\d{3})(?:$|[^0-9A-Za-z]))", "[iban]"},
+      // of any country, 15 .. 34 characters in one piece or in fours
+      {R"((?i)(?:^|[^0-9A-Za-z])([A-Z]{2}\d{2}(?:[0-9A-Z]{11,30}|(?:[ \-][0-9A-Z]{4}){2,7}(?:[ \-][0-9A-Z]{1,3})?))(?:$|[^0-9A-Za-z]))",
+       "[iban]", iban_size},
+      {R"((?:^|[^0-9A-Za-z])((?:\+|00)\s?971[\s\-.()]{0,3}0?[\s\-.()]{0,2}(?:5\d|[2-9])(?:[\s\-.]?\d){7})(?:$|[^0-9]))",
+       "[phone]"},
+      {joined({kBeforeUnsigned, R"((971[\s\-.]?(?:5\d|[234679])[\s\-.]?)", kSevenDigits, ")", kAfter}),
+       "[phone]"},
+      {joined({kBeforeUnsigned, "(", kCardBegin, R"((?:[ \-]\d{4}){3}(?:[ \-]\d{3})?))", kAfter}), "[card]",
+       card_size},
+      {joined({kBeforeUnsigned, "(", kCardBegin, R"((?:\.\d{4}){3}))", kAfter}), "[card]", card_size},
+      {joined({kBeforeUnsigned, R"((3\d{3}[ \-]\d{6}[ \-]\d{4,5}))", kAfter}), "[card]", card_size},
+      {joined({kBeforeUnsigned, "(", kCardBegin, R"(\d{9,15}))", kAfter}), "[card]", card_size},
+      {joined({kBefore, R"(((?:\(05\d\)|05\d)[\s\-./]?)", kSevenDigits, ")", kAfter}), "[phone]"},
+      {joined({kBefore, R"(((?:\(0[234679]\)[\s\-.]?|0[234679][\s\-.]))", kSevenDigits, ")", kAfter}),
+       "[phone]"},
+      {joined({kBeforeUnsigned, R"((0[234679]\d{7}))", kAfter}), "[phone]"},
+      {international_phone(), "[phone]"},
+  };
+}
+
+struct CompiledKind {
+  Kind kind;
+  RE2 pattern;
+  explicit CompiledKind(const Kind& given) : kind(given), pattern(given.pattern) {}
+};
+
+const std::vector<std::unique_ptr<CompiledKind>>& kinds() {
+  static const auto compiled = [] {
+    std::vector<std::unique_ptr<CompiledKind>> all;
+    for (const Kind& kind : make_kinds()) all.push_back(std::make_unique<CompiledKind>(kind));
     return all;
   }();
-  return *patterns[kind];
+  return compiled;
 }
 
 /// `text` without one kind of personal data.
-std::string without(const std::string& text, std::size_t kind) {
+std::string without(const std::string& text, const CompiledKind& kind) {
   const Folded folded = fold(text);
   std::string result;
   std::size_t copied = 0;  // in `text`
   std::size_t from = 0;    // in folded.text
   std::array<re2::StringPiece, 2> groups;
-  while (compiled(kind).Match(folded.text, from, folded.text.size(), RE2::UNANCHORED, groups.data(), 2)) {
+  while (kind.pattern.Match(folded.text, from, folded.text.size(), RE2::UNANCHORED, groups.data(), 2)) {
     const auto begin = static_cast<std::size_t>(groups[1].data() - folded.text.data());
-    const auto end = begin + groups[1].size();
-    from = end;
-    const auto confirms = kKinds[kind].confirms;
-    if (confirms != nullptr && !confirms({groups[1].data(), groups[1].size()})) continue;
+    const auto confirmed_size = kind.kind.confirmed_size;
+    const std::size_t size =
+        confirmed_size == nullptr ? groups[1].size() : confirmed_size({groups[1].data(), groups[1].size()});
+    from = begin + std::max<std::size_t>(1, size);  // what is none may hold one: "seat 3 4111111111111111"
+    if (size == 0) continue;
     result.append(text, copied, folded.origin[begin] - copied);
-    result += kKinds[kind].token;
-    copied = folded.origin[end];
+    result += kind.kind.token;
+    copied = folded.origin[begin + size];
   }
   if (copied == 0) return text;
   return result.append(text, copied);
@@ -160,7 +255,7 @@ std::string redact(std::string_view text) {
   // so this ends.
   for (std::string before; before != result;) {
     before = result;
-    for (std::size_t kind = 0; kind < kKinds.size(); ++kind) result = without(result, kind);
+    for (const auto& kind : kinds()) result = without(result, *kind);
   }
   return result;
 }
