@@ -128,6 +128,13 @@ struct Transfer::Impl {
     set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(connect_timeout.count()));
     set(CURLOPT_TCP_KEEPALIVE, 1L);
     set(CURLOPT_NOSIGNAL, 1L);  // threads
+#if LIBCURL_VERSION_NUM >= 0x075700
+    // Names are looked up on a thread of libcurl's, and closing a transfer would wait for it: a name server
+    // that hangs would hold up a cancelled call and the connection's time limit alike. With this the thread
+    // is left behind. It owns what it touches, nothing of the transfer's, and ends when the system's resolver
+    // gives up (some tens of seconds): so much memory and one thread a given-up look-up is what it costs.
+    set(CURLOPT_QUICK_EXIT, 1L);
+#endif
     set(CURLOPT_ERRORBUFFER, error_text.data());
     set(CURLOPT_WRITEFUNCTION, &Impl::on_body);
     set(CURLOPT_WRITEDATA, static_cast<void*>(this));

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/project/redaction.h"
 
 namespace gp::llm {
 namespace {
@@ -52,6 +53,7 @@ struct AnswerReader::Impl {
   bool is_ours = false;  ///< "plan" or "sections" was among the root's members
   std::set<std::string> seen;
   std::deque<Piece> pieces;
+  std::vector<std::pair<std::size_t, std::size_t>> broken;  ///< begin and end of the sections with a problem
 
   void scan() {
     while (at < text.size() && state != State::kClosed) {
@@ -89,6 +91,7 @@ struct AnswerReader::Impl {
       levels = {Level{}};
       is_in_string = is_escaped = is_ours = false;
       seen.clear();
+      broken.clear();
     }
     ++at;
     return true;
@@ -227,18 +230,35 @@ struct AnswerReader::Impl {
   void end_member(const Level& level) {
     const std::string_view slice = std::string_view(text).substr(level.value_begin, at - level.value_begin);
     if (levels.size() == 2) {
-      if (slice.front() == '{') pieces.push_back({Piece::Kind::kSection, level.key, parse_json(slice)});
+      if (slice.front() == '{') end_section(level, slice);
     } else if (level.key == "plan") {
       if (!seen.insert("plan").second) return refuse("the plan comes twice");
       pieces.push_back({Piece::Kind::kPlan, "", parse_json(slice)});
     }
   }
 
+  void end_section(const Level& level, std::string_view slice) {
+    Piece piece{Piece::Kind::kSection, level.key, nullptr};
+    try {
+      piece.value = parse_json(slice);
+    } catch (const Error& error) {
+      piece.problem = project::redact(fmt::format("cannot be read: {}", error.what()));
+      broken.emplace_back(level.value_begin, at);
+    }
+    pieces.push_back(std::move(piece));
+  }
+
   void close_root() {
     if (!is_ours) return reject_root();
     state = State::kClosed;
     // The slices were judged one by one; this judges what stands between them.
-    parse_json(std::string_view(text).substr(root_begin, at - root_begin));
+    std::string root;
+    std::size_t from = root_begin;
+    for (const auto& [begin, end] : broken) {
+      root.append(text, from, begin - from).append("null");
+      from = end;
+    }
+    parse_json(root.append(text, from, at - from));
   }
 };
 

@@ -17,8 +17,9 @@ struct Piece {
     kSection,        ///< a section's last brace has arrived
   };
   Kind kind = Kind::kPlan;
-  std::string section_id;  ///< empty for kPlan
-  Json value;              ///< as the model wrote it (response_schema.h), parsed strictly
+  std::string section_id;    ///< empty for kPlan
+  Json value;                ///< as the model wrote it (response_schema.h), parsed strictly
+  std::string problem = {};  ///< of a section whose JSON does not parse: what is wrong; `value` is null
 };
 
 /// Turns the assistant's text, as it arrives in pieces cut anywhere, into plan and sections the moment each
@@ -29,8 +30,10 @@ class AnswerReader {
   AnswerReader();
   ~AnswerReader();
 
-  /// Takes the next bytes. Throws Error(kBadInput) where a slice is not valid JSON, a section comes twice, or
-  /// a size or depth limit is passed; Error(kTooLarge) past 1 MiB.
+  /// Takes the next bytes. A section that is not valid JSON is a piece with a problem: its borders are known,
+  /// so what comes behind it is still read. Throws Error(kBadInput) where the plan or what stands between the
+  /// parts is not valid JSON, a section comes twice, or the depth limit is passed; Error(kTooLarge) past 1
+  /// MiB.
   void push(std::string_view text);
 
   /// The next piece that is complete, in order of arrival.

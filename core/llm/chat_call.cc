@@ -120,12 +120,12 @@ struct ChatCall::Impl {
   void take_stream(const std::string& bytes) {
     try {
       lines.push(bytes);
-    } catch (const Error& error) {
-      return end(ended(CallStatus::kUnavailable, error.what()));
-    }
-    while (const auto data = lines.next()) {
-      last_progress = steady_now();
-      add_text(completion.take_chunk(*data));
+      while (const auto data = lines.next()) {
+        last_progress = steady_now();
+        add_text(completion.take_chunk(*data));
+      }
+    } catch (const Error& error) {  // it is too long to be an answer
+      end(ended(CallStatus::kUnavailable, error.what()));
     }
   }
 

@@ -37,6 +37,7 @@ struct CallResult {
   CallStatus status = CallStatus::kUnavailable;
   std::string
       detail;  ///< for people: our sentence with status, provider code and curl's text; no body, no key
+  long http_status = 0;  ///< with which the provider refused the call; 0 where it did not
   std::optional<std::chrono::milliseconds> retry_after;  ///< from retry-after-ms or Retry-After
   std::string parameter;                                 ///< with kUnsupportedParameter: its name
   project::Usage usage;

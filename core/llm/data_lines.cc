@@ -8,6 +8,7 @@ namespace gp::llm {
 namespace {
 
 constexpr std::size_t kMaxLineBytes = 1 << 20;
+constexpr std::size_t kMaxDataBytes = 4 << 20;  // of one event: many lines of data may join
 
 }  // namespace
 
@@ -44,6 +45,8 @@ std::optional<std::string> DataLines::next() {
     if (!line->starts_with(kField)) continue;
     std::string_view value = std::string_view(*line).substr(kField.size());
     if (value.starts_with(' ')) value.remove_prefix(1);
+    if (data_.size() + value.size() >= kMaxDataBytes)
+      throw Error(ErrorKind::kTooLarge, "an event of the provider's stream is longer than 4 MiB");
     if (std::exchange(has_data_, true)) data_ += '\n';
     data_ += value;
   }

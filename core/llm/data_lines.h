@@ -14,7 +14,8 @@ class DataLines {
   /// Throws Error(kTooLarge) where one line is longer than 1 MiB.
   void push(std::string_view bytes);
 
-  /// The next event's data, lines of one event joined by a line feed; in order of arrival.
+  /// The next event's data, lines of one event joined by a line feed; in order of arrival. Throws
+  /// Error(kTooLarge) where it is longer than 4 MiB.
   std::optional<std::string> next();
 
  private:

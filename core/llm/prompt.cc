@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/utf8.h"
 #include "core/project/checks.h"
 #include "core/project/redaction.h"
 
@@ -11,6 +12,25 @@ namespace gp::llm {
 extern const std::string_view kSystemPromptText;
 
 namespace {
+
+// A repair needs to see what was wrong, not each time it was.
+constexpr std::size_t kMaxFaults = 50;
+constexpr std::size_t kMaxFaultLength = 200;  // characters, with the three dots of a cut
+
+/// Redacted before it is cut: half an address would no longer be known as one.
+std::string cut(const std::string& text) {
+  const std::string much = utf8::truncate(utf8::sanitize(text), 10 * kMaxFaultLength);
+  return utf8::truncate(project::redact(much), kMaxFaultLength - 3);
+}
+
+Json shown(const std::vector<Fault>& faults) {
+  Json list = Json::array();
+  for (const Fault& fault : faults) {
+    if (list.size() == kMaxFaults) break;
+    list.push_back({{"field", cut(fault.field)}, {"problem", cut(fault.problem)}});
+  }
+  return list;
+}
 
 Json inputs_of(const Assignment& assignment) {
   const project::StartRequest& request = assignment.request;
@@ -26,9 +46,7 @@ Json inputs_of(const Assignment& assignment) {
   inputs["wanted"] = assignment.wanted;
   if (!assignment.plan.is_null()) inputs["plan"] = assignment.plan;
   if (!assignment.finished.empty()) inputs["finished"] = assignment.finished;
-  for (const Fault& fault : assignment.faults) {
-    inputs["faults"].push_back({{"field", fault.field}, {"problem", fault.problem}});
-  }
+  if (!assignment.faults.empty()) inputs["faults"] = shown(assignment.faults);
   return inputs;
 }
 

@@ -64,6 +64,26 @@ bool is_model_missing(long status, const Complaint& complaint) {
   return status == 404 && RE2::PartialMatch(complaint.message, mentions_model);
 }
 
+/// The name that `message` mentions first, as a whole word and so with or without quotes: "Unrecognized
+/// request argument supplied: reasoning_effort". Empty where it mentions none. What comes later is advice
+/// ("Use 'max_completion_tokens' instead").
+template <std::size_t kCount>
+std::string first_mentioned(const std::array<std::string_view, kCount>& names, std::string_view message) {
+  std::string first;
+  std::size_t first_at = message.size();
+  for (const std::string_view name : names) {
+    const RE2 word(fmt::format("\\b{}\\b", name));
+    re2::StringPiece found;
+    if (!word.Match({message.data(), message.size()}, 0, message.size(), RE2::UNANCHORED, &found, 1))
+      continue;
+    const auto at = static_cast<std::size_t>(found.data() - message.data());
+    if (at >= first_at) continue;
+    first = name;
+    first_at = at;
+  }
+  return first;
+}
+
 /// The optional parameter that a 400 complains of, or empty.
 std::string refused_parameter(const Complaint& complaint) {
   constexpr std::array<std::string_view, 6> kOptional = {"temperature",           "reasoning_effort",
@@ -79,14 +99,7 @@ std::string refused_parameter(const Complaint& complaint) {
   for (const std::string_view name : kOptional) {
     if (named == name) return std::string(name);
   }
-  if (!named.empty()) return {};
-  for (const std::string_view name : kOptional) {
-    for (const char quote : {'\'', '"', '`'}) {
-      if (complaint.message.find(fmt::format("{0}{1}{0}", quote, name)) != std::string::npos)
-        return std::string(name);
-    }
-  }
-  return {};
+  return named.empty() ? first_mentioned(kOptional, complaint.message) : std::string();
 }
 
 /// Only what cannot quote anything: letters, digits and a few signs.
@@ -114,6 +127,7 @@ CallStatus status_for(long status, const std::string& should_retry, const Compla
 CallResult judge_http_error(long status, const HeaderLookup& header, std::string_view body, WallTime now) {
   const Complaint complaint = complaint_in(body);
   CallResult result;
+  result.http_status = status;
   result.parameter = status == 400 || status == 422 ? refused_parameter(complaint) : std::string();
   result.status = status_for(status, header("x-should-retry"), complaint, result.parameter);
   if (result.status != CallStatus::kUnsupportedParameter) result.parameter.clear();

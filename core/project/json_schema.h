@@ -15,7 +15,9 @@ class JsonSchema {
   /// Throws Error(kBug) where the schema itself is broken.
   explicit JsonSchema(const Json& schema);
 
-  /// Every fault of `value`, `field` being its path ("plan.sections[0].name"). Empty: it conforms.
+  /// The faults of `value`, `field` being its path ("plan.sections[0].name"). Empty: it conforms. At most 50,
+  /// and no field and no problem is longer than 200 characters or holds
+  /// personal data.
   std::vector<Fault> check(const Json& value) const;
 
  private:

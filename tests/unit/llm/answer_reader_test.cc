@@ -25,7 +25,8 @@ std::vector<std::string> drain(AnswerReader& reader) {
         pieces.push_back("open " + piece->section_id);
         break;
       case Piece::Kind::kSection:
-        pieces.push_back(piece->section_id + " " + gp::dump_json(piece->value));
+        pieces.push_back(piece->section_id + " " +
+                         (piece->problem.empty() ? gp::dump_json(piece->value) : "is broken"));
         break;
     }
   }
@@ -145,7 +146,6 @@ BOOST_AUTO_TEST_CASE(broken_json_is_refused) {
            R"({"plan":{"a":1]})",                        // brackets
            R"({"plan":{},"plan":{}})",                   // twice
            R"({"sections":{"sec_01":{},"sec_01":{}}})",  // twice
-           R"({"sections":{"sec_01":{"a":1,"a":2}}})",   // duplicate member
            R"({"plan":{},"sections":{},})",              // between the slices
            R"({"plan":{"a":"\ud83d"}})",                 // lone surrogate
            "{\"plan\":{\"a\":\"\xff\"}}",                // not UTF-8
@@ -156,11 +156,40 @@ BOOST_AUTO_TEST_CASE(broken_json_is_refused) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(pieces_before_a_fault_are_kept) {
+BOOST_AUTO_TEST_CASE(a_section_that_does_not_parse_costs_none_of_the_others) {
+  for (const std::string broken : {R"({"a":1,})", R"({"a":[1,2,]})", R"({"a":1,"a":2})",
+                                   "{\"a\":\"line\nfeed\"}", R"({"a":})", R"({"a" 1})", R"({"a":"\u0000"})",
+                                   R"({"a":"\ud83d"})", R"({"a":1e999})", R"({a:1})", "{\"a\":\"\xff\"}"}) {
+    for (const std::string wrapping : {"", "```json\n", "{not} this: "}) {
+      BOOST_TEST(read_whole(wrapping + R"({"plan":{},"sections":{"sec_01":)" + broken +
+                            R"(,"sec_02":{"x":1},"sec_03":)" + broken + R"(,"sec_04":{"y":2}}})") ==
+                     (std::vector<std::string>{"plan {}", "open sec_01", "sec_01 is broken", "open sec_02",
+                                               R"(sec_02 {"x":1})", "open sec_03", "sec_03 is broken",
+                                               "open sec_04", R"(sec_04 {"y":2})"}),
+                 boost::test_tools::per_element());
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_problem_of_a_section_says_what_is_wrong_with_it) {
   AnswerReader reader;
-  BOOST_CHECK_THROW(reader.push(R"({"plan":{},"sections":{"sec_01":{"ok":1},"sec_02":{"bad":}}})"),
+  reader.push(R"({"plan":{},"sections":{"sec_01":{"a":1,"a":2}}})");
+  for (int skipped = 0; skipped < 2; ++skipped) reader.next();  // plan, open
+  const auto piece = reader.next();
+  BOOST_REQUIRE(piece.has_value());
+  BOOST_TEST(piece->section_id == "sec_01");
+  BOOST_TEST(piece->value.is_null());
+  BOOST_TEST(piece->problem.find("\"a\" appears twice") != std::string::npos, piece->problem);
+}
+
+BOOST_AUTO_TEST_CASE(pieces_before_a_fault_of_the_borders_are_kept) {
+  AnswerReader reader;
+  BOOST_CHECK_THROW(reader.push(R"({"plan":{},"sections":{"sec_01":{"ok":1},"sec_02":{"bad":]}}})"),
                     gp::Error);
   BOOST_TEST(drain(reader).size() == 4u);  // plan, open, sec_01, open
+  AnswerReader broken_section;
+  BOOST_CHECK_THROW(broken_section.push(R"({"plan":{},"sections":{"sec_01":{"a":1,}},})"), gp::Error);
+  BOOST_TEST(drain(broken_section).size() == 3u);
 }
 
 BOOST_AUTO_TEST_CASE(size_and_depth_are_bounded) {

@@ -5,6 +5,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "core/base/utf8.h"
 #include "core/llm/chat_call.h"
 #include "core/llm/prices.h"
 #include "core/llm/prompt.h"
@@ -212,6 +213,22 @@ BOOST_AUTO_TEST_CASE(prices_are_found_by_name_and_never_guessed) {
            std::string(error.what()).find("'output'") != std::string::npos;
   });
   std::filesystem::remove(path);
+}
+
+BOOST_AUTO_TEST_CASE(a_repair_is_shown_a_bounded_list_of_faults) {
+  gp::llm::Assignment assignment = sample::assignment();
+  std::string longest;
+  while (longest.size() < 1000) longest += "م";
+  for (int i = 0; i < 1000; ++i)
+    assignment.faults.push_back({"sections.sec_01." + std::to_string(i), longest});
+  const Json inputs = gp::parse_json(make_messages(assignment)[1].at("content").get<std::string>());
+  BOOST_TEST(inputs.at("faults").size() == 50u);
+  assignment.faults = {{"sections.sec_01", std::string(180, 'x') + " huda.ali@school.ae"}};
+  BOOST_TEST(text_of_prompt(assignment).find("huda") == std::string::npos);
+  BOOST_TEST(inputs.at("faults")[0].at("field") == "sections.sec_01.0");
+  const auto problem = inputs.at("faults")[0].at("problem").get<std::string>();
+  BOOST_TEST(gp::utf8::length(problem) == 200u);
+  BOOST_TEST(gp::utf8::is_valid(problem));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,7 +2,10 @@
 
 #include "core/llm/chat_call.h"
 
+#include <atomic>
+#include <chrono>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include <boost/asio/io_context.hpp>
@@ -11,9 +14,31 @@
 #include <boost/asio/streambuf.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/test/unit_test.hpp>
+#include <dlfcn.h>
+#include <netdb.h>
 
 using boost::asio::ip::tcp;
 using gp::llm::CallStatus;
+
+namespace {
+
+constexpr std::string_view kHangingHost = "hangs.invalid";
+std::atomic<int> hanging_lookups = 0;
+std::atomic<bool> hangs = false;
+
+}  // namespace
+
+/// In front of the system's: the name server of one host does not answer while `hangs`, at most 30 s.
+extern "C" int getaddrinfo(const char* host, const char* service, const addrinfo* hints, addrinfo** result) {
+  if (host != nullptr && host == kHangingHost) {
+    ++hanging_lookups;
+    for (int i = 0; i < 3000 && hangs; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    --hanging_lookups;
+    return EAI_AGAIN;
+  }
+  static const auto real = reinterpret_cast<decltype(&getaddrinfo)>(dlsym(RTLD_NEXT, "getaddrinfo"));
+  return real(host, service, hints, result);
+}
 
 namespace {
 
@@ -63,6 +88,33 @@ BOOST_AUTO_TEST_CASE(a_stream_that_ends_without_a_reason_was_cut) {
   const auto result = server.call();
   BOOST_TEST((result.status == CallStatus::kUnavailable));
   BOOST_TEST(result.model == "m");
+}
+
+BOOST_AUTO_TEST_CASE(an_event_of_many_lines_without_end_ends_the_call_and_not_the_process) {
+  std::string event;
+  while (event.size() < 5U << 20) event += "data: " + std::string(64 * 1024, 'x') + "\n";
+  OneAnswer server(kStreamHead + event);
+  BOOST_TEST((server.call().status == CallStatus::kUnavailable));
+}
+
+BOOST_AUTO_TEST_CASE(a_name_server_that_hangs_holds_up_neither_a_cancelled_call_nor_its_time_limit) {
+  using std::chrono::steady_clock;
+  gp::Config config;
+  config.openai_base_url = "http://" + std::string(kHangingHost) + "/v1";
+  config.llm_first_byte_timeout_s = config.llm_idle_timeout_s = std::chrono::seconds(60);
+  const auto call = [&](std::chrono::seconds connect_timeout, bool is_cancelled) {
+    config.llm_connect_timeout_s = connect_timeout;
+    gp::llm::ChatCall chat(config, {{"model", "m"}}, [&] { return is_cancelled && hanging_lookups > 0; });
+    while (chat.next_text()) continue;
+    return chat.result().status;
+  };
+  hangs = true;
+  const auto begin = steady_clock::now();
+  BOOST_TEST((call(std::chrono::seconds(60), true) == CallStatus::kCancelled));
+  BOOST_TEST((call(std::chrono::seconds(1), false) == CallStatus::kUnavailable));
+  BOOST_TEST((steady_clock::now() - begin < std::chrono::seconds(10)));
+  hangs = false;
+  while (hanging_lookups > 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
 }
 
 BOOST_AUTO_TEST_CASE(a_server_that_hangs_up_is_unavailable) {

@@ -74,6 +74,22 @@ BOOST_AUTO_TEST_CASE(a_line_without_end_is_bounded) {
       gp::Error);
 }
 
+BOOST_AUTO_TEST_CASE(an_event_of_many_lines_is_bounded_too) {
+  const std::string line = "data: " + std::string(64 * 1024, 'x') + "\n";
+  DataLines lines;
+  const auto push_lines = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      lines.push(line);
+      drain(lines);
+    }
+  };
+  push_lines(60);  // below 4 MiB
+  lines.push("\n");
+  BOOST_TEST(drain(lines).size() == 1u);
+  BOOST_CHECK_EXCEPTION(push_lines(70), gp::Error,
+                        [](const gp::Error& error) { return error.kind() == gp::ErrorKind::kTooLarge; });
+}
+
 BOOST_AUTO_TEST_CASE(a_sound_stream_is_complete_with_usage_and_model) {
   Completion completion;
   BOOST_TEST(completion.take_chunk(
@@ -172,6 +188,20 @@ BOOST_AUTO_TEST_CASE(a_refused_parameter_is_named_and_only_an_optional_one) {
   const auto quoted =
       judge(400, R"({"error":{"message":"Unsupported parameter: 'max_completion_tokens'","code":400}})");
   BOOST_TEST(quoted.parameter == "max_completion_tokens");
+  const auto unquoted = judge(
+      400,
+      R"({"error":{"message":"Unrecognized request argument supplied: reasoning_effort","type":"invalid_request_error","param":null,"code":null}})");
+  BOOST_TEST((unquoted.status == CallStatus::kUnsupportedParameter));
+  BOOST_TEST(unquoted.parameter == "reasoning_effort");
+  const auto with_advice = judge(
+      400,
+      R"({"error":{"message":"Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."}})");
+  BOOST_TEST(with_advice.parameter == "max_tokens");
+  const auto part_of_a_word =
+      judge(400, R"({"error":{"message":"Unrecognized request argument supplied: my_temperature_x"}})");
+  BOOST_TEST(part_of_a_word.parameter.empty());
+  const auto other_fault = judge(400, R"({"error":{"message":"temperature must be below 2"}})");
+  BOOST_TEST(other_fault.parameter.empty());
   const auto needed = judge(400, error_body("unsupported_value", "\"messages\""));
   BOOST_TEST((needed.status == CallStatus::kRejected));
   BOOST_TEST(needed.parameter.empty());

@@ -1,11 +1,13 @@
 #include "core/project/document.h"
 
+#include <chrono>
 #include <string>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
 
 #include "core/base/error.h"
+#include "core/base/utf8.h"
 #include "core/project/json_schema.h"
 #include "tests/unit/project/sample_project.h"
 
@@ -134,6 +136,29 @@ BOOST_AUTO_TEST_CASE(the_schema_refuses_what_is_not_proj_v1) {
   BOOST_TEST(fault_of("/extra", 1) != "none");
   BOOST_TEST(fault_of("/sections/first", sample::section()) != "none");
   BOOST_TEST(fault_of("/validator", {{"ok", 1}, {"checks", Json::array()}}) == "validator.ok");
+}
+
+BOOST_AUTO_TEST_CASE(a_value_that_is_wrong_everywhere_has_a_bounded_list_of_faults) {
+  const JsonSchema schema(
+      Json{{"type", "object"},
+           {"properties", {{"list", {{"type", "array"}, {"items", {{"type", "string"}}}}}}},
+           {"additionalProperties", false}});
+  Json value = {{"list", Json::array()}};
+  for (int i = 0; i < 64'000; ++i) value["list"].push_back(i);
+  const auto begin = std::chrono::steady_clock::now();
+  BOOST_TEST(schema.check(value).size() == 50u);
+  BOOST_TEST((std::chrono::steady_clock::now() - begin < std::chrono::seconds(20)));
+
+  std::string name;
+  while (name.size() < 1000) name += "م";
+  for (const gp::Fault& fault : schema.check({{name, 1}})) {
+    BOOST_TEST(gp::utf8::length(fault.field) <= 200u);
+    BOOST_TEST(gp::utf8::length(fault.problem) <= 200u);
+    BOOST_TEST((gp::utf8::is_valid(fault.field) && gp::utf8::is_valid(fault.problem)));
+  }
+  const std::string filler(160, 'x');
+  for (const gp::Fault& fault : schema.check({{filler + " huda@school.ae", 1}}))
+    BOOST_TEST(fault.problem.find("huda") == std::string::npos, fault.problem);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
