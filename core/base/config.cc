@@ -56,7 +56,7 @@ constexpr std::array kSettings = {
     Setting{"LLM_IDLE_TIMEOUT_S", &C::llm_idle_timeout_s, "60", "1-1800", "s",
             "Longest silence between two tokens", 1, 1800},
     Setting{"RUN_TIMEOUT_S", &C::run_timeout_s, "900", "5-86400", "s",
-            "Longest time for one attempt of a run", 5, 86400},
+            "Longest time of work on one attempt of a run", 5, 86400},
     Setting{"PRICES_FILE", &C::prices_file, "", "a JSON file, or empty", "",
             "Price table that replaces the built-in one (USD per million tokens)"},
     Setting{"BLOCKLIST_FILE", &C::blocklist_file, "", "a text file, or empty", "",

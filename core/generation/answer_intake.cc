@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -24,7 +25,34 @@ Json place_in_plan(const Json& plan, const std::string& section_id) {
   throw Error(ErrorKind::kBug, fmt::format("section {} is not in the plan", section_id));
 }
 
+/// The fault of a part that holds a blocked word; nothing where it does not.
+std::optional<Fault> find_blocked_word(const Json& value, const std::string& path,
+                                       const project::Blocklist& blocklist) {
+  const std::string category = project::find_blocked(value, blocklist);
+  if (category.empty()) return std::nullopt;
+  return Fault{path, fmt::format("holds a word of the blocked category '{}'", category)};
+}
+
+std::vector<Fault> faults_of_stored(Json value, std::vector<Fault> found, const std::string& path,
+                                    const project::Blocklist& blocklist) {
+  if (auto blocked = find_blocked_word(value, path, blocklist)) found.push_back(std::move(*blocked));
+  if (project::redact_strings(value) > 0) found.push_back({path, "holds personal data"});
+  return found;
+}
+
 }  // namespace
+
+std::vector<Fault> faults_of_stored_plan(const Json& plan, const project::StartRequest& request,
+                                         const project::Blocklist& blocklist) {
+  return faults_of_stored(plan, project::check_plan(plan, request), "plan", blocklist);
+}
+
+std::vector<Fault> faults_of_stored_section(const std::string& section_id, const Json& section,
+                                            const project::StartRequest& request,
+                                            const project::Blocklist& blocklist) {
+  return faults_of_stored(section, project::check_section(section_id, section, request),
+                          "sections." + section_id, blocklist);
+}
 
 AnswerIntake::AnswerIntake(const llm::Assignment& assignment, const project::Blocklist& blocklist,
                            StepWriter& writer, CsvLog& log)
@@ -32,15 +60,18 @@ AnswerIntake::AnswerIntake(const llm::Assignment& assignment, const project::Blo
 
 void AnswerIntake::take(const llm::Piece& piece) {
   if (piece.kind == llm::Piece::Kind::kPlan) {
-    if (!writer_.document().has_plan()) take_plan(piece.value);
+    if (!writer_.has_plan()) take_plan(piece.value);
     for (const llm::Piece& early : std::exchange(early_, {})) take(early);
     return;
   }
   if (is_plan_refused_ || !is_wanted(piece.section_id)) return;
-  if (!writer_.document().has_plan()) {
+  if (!writer_.has_plan()) {
     early_.push_back(piece);
   } else if (piece.kind == llm::Piece::Kind::kSectionOpened) {
     announce_section(piece.section_id);
+  } else if (!piece.problem.empty()) {
+    const std::string path = "sections." + piece.section_id;
+    (void)holds(nullptr, {{path, piece.problem}}, path, 0);
   } else {
     take_section(piece.section_id, piece.value);
   }
@@ -48,9 +79,10 @@ void AnswerIntake::take(const llm::Piece& piece) {
 
 void AnswerIntake::take_plan(const Json& raw) {
   llm::Shaped shaped = llm::shape_plan(raw, assignment_);
+  const int redacted = project::redact_strings(shaped.value);
   auto found = std::move(shaped.faults);
   if (found.empty()) found = project::check_plan(shaped.value, assignment_.request);
-  if (!holds(shaped.value, std::move(found), "plan")) {
+  if (!holds(shaped.value, std::move(found), "plan", redacted)) {
     is_plan_refused_ = true;
     return;
   }
@@ -67,9 +99,10 @@ void AnswerIntake::announce_section(const std::string& section_id) {
 void AnswerIntake::take_section(const std::string& section_id, const Json& raw) {
   announce_section(section_id);
   llm::Shaped shaped = llm::shape_section(section_id, raw, assignment_);
+  const int redacted = project::redact_strings(shaped.value);
   auto found = std::move(shaped.faults);
   if (found.empty()) found = project::check_section(section_id, shaped.value, assignment_.request);
-  if (!holds(shaped.value, std::move(found), "sections." + section_id)) return;
+  if (!holds(shaped.value, std::move(found), "sections." + section_id, redacted)) return;
   Json members = place_in_plan(writer_.document().plan(), section_id);
   members["total"] = writer_.document().planned_sections().size();
   members["section"] = std::move(shaped.value);
@@ -77,15 +110,14 @@ void AnswerIntake::take_section(const std::string& section_id, const Json& raw) 
 }
 
 bool AnswerIntake::is_wanted(const std::string& section_id) const {
-  const auto completed = writer_.document().completed_sections();
+  const auto finished = writer_.finished_sections();
   return std::ranges::find(assignment_.wanted, section_id) != assignment_.wanted.end() &&
-         std::ranges::find(completed, section_id) == completed.end();
+         std::ranges::find(finished, section_id) == finished.end();
 }
 
-bool AnswerIntake::holds(Json& value, std::vector<Fault> found, const std::string& path) {
-  const int redacted = project::redact_strings(value);
-  if (const std::string category = project::find_blocked(value, blocklist_); !category.empty()) {
-    found.push_back({path, fmt::format("holds a word of the blocked category '{}'", category)});
+bool AnswerIntake::holds(const Json& value, std::vector<Fault> found, const std::string& path, int redacted) {
+  if (auto blocked = find_blocked_word(value, path, blocklist_)) {
+    found.push_back(std::move(*blocked));
     has_blocked_ = true;
   }
   log_.append(part_row(path, found, redacted), wall_now());

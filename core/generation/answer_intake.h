@@ -10,8 +10,17 @@
 #include "core/llm/answer_reader.h"
 #include "core/llm/assignment.h"
 #include "core/project/blocklist.h"
+#include "core/project/start_request.h"
 
 namespace gp::generation {
+
+/// What is wrong, by today's rules and today's blocklist, with a plan or a section that is stored: one that
+/// was written before either changed. Empty: it would be accepted again, as it is.
+std::vector<Fault> faults_of_stored_plan(const Json& plan, const project::StartRequest& request,
+                                         const project::Blocklist& blocklist);
+std::vector<Fault> faults_of_stored_section(const std::string& section_id, const Json& section,
+                                            const project::StartRequest& request,
+                                            const project::Blocklist& blocklist);
 
 /// Takes the pieces of one call's answer as they arrive. What holds (shape, redaction, checks, blocklist)
 /// becomes an event and part of the document at once; what does not becomes faults for a repair call, and the
@@ -33,8 +42,9 @@ class AnswerIntake {
   void announce_section(const std::string& section_id);
   void take_section(const std::string& section_id, const Json& raw);
   bool is_wanted(const std::string& section_id) const;
-  /// Redacts `value`, then adds `found`, and a blocked word in it, to the faults. True where there was none.
-  bool holds(Json& value, std::vector<Fault> found, const std::string& path);
+  /// Adds `found`, and a blocked word in `value`, to the faults, and writes the part's row. True where there
+  /// was none. `value` is redacted: what is checked is what is stored.
+  bool holds(const Json& value, std::vector<Fault> found, const std::string& path, int redacted);
 
   const llm::Assignment& assignment_;
   const project::Blocklist& blocklist_;

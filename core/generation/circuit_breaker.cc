@@ -22,6 +22,10 @@ void CircuitBreaker::Turn::fail() {
   if (breaker_ != nullptr) std::exchange(breaker_, nullptr)->settle(is_trial_, false);
 }
 
+void CircuitBreaker::Turn::postpone(std::optional<SteadyTime::duration> wait) {
+  if (breaker_ != nullptr) std::exchange(breaker_, nullptr)->postpone(is_trial_, wait);
+}
+
 std::optional<CircuitBreaker::Turn> CircuitBreaker::wait_for_turn(const std::function<bool()>& should_stop) {
   std::unique_lock lock(mutex_);
   const std::uint64_t failed_before = failed_trials_;
@@ -52,6 +56,14 @@ void CircuitBreaker::settle(bool is_trial, std::optional<bool> has_succeeded) {
       open();
     }
   }
+  changed_.notify_all();
+}
+
+void CircuitBreaker::postpone(bool is_trial, std::optional<SteadyTime::duration> wait) {
+  const std::lock_guard lock(mutex_);
+  if (!is_trial) return;
+  is_on_trial_ = false;
+  rest_until_ = steady_now() + std::min(wait.value_or(rest_), options_.longest_rest);
   changed_.notify_all();
 }
 

@@ -15,7 +15,8 @@ namespace gp::generation {
 ///
 /// Closed: every call goes ahead. After `failures_to_open` calls in a row without a byte of an answer it is
 /// open: no call for `first_rest`, then one call on trial. A trial that fails doubles the rest, up to
-/// `longest_rest`; a call that gets through closes it. Thread-safe.
+/// `longest_rest`; a call that gets through closes it. A provider that is there and asks for patience (429)
+/// is not down: that opens nothing and fails no trial. Thread-safe.
 class CircuitBreaker {
  public:
   struct Options {
@@ -35,6 +36,9 @@ class CircuitBreaker {
 
     void succeed();  ///< the provider has begun to answer
     void fail();     ///< it has not: no connection, an error of the server's, silence
+    /// It asks to be left alone for `wait` (nothing: it does not say how long). Leaves everything as it was,
+    /// but for the next trial, which comes after that time, `longest_rest` at most.
+    void postpone(std::optional<SteadyTime::duration> wait);
 
    private:
     friend class CircuitBreaker;
@@ -54,6 +58,7 @@ class CircuitBreaker {
  private:
   bool may_call() const;
   void settle(bool is_trial, std::optional<bool> has_succeeded);
+  void postpone(bool is_trial, std::optional<SteadyTime::duration> wait);
   void open();
 
   const Options options_;

@@ -1,6 +1,10 @@
 #include "core/generation/generation.h"
 
 #include <algorithm>
+#include <ctime>
+#include <iomanip>
+#include <iterator>
+#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -26,17 +30,38 @@ using std::chrono::milliseconds;
 constexpr milliseconds kFirstRetryWait{500};  // the official client's back-off: 0.5 s doubling to 8 s
 constexpr milliseconds kLongestRetryWait{8000};
 constexpr milliseconds kStopCheck{50};
+constexpr std::size_t kLongestAnswer = 1 << 20;  // what llm::AnswerReader takes
 const Failure kProviderIsDown{
     "llm_unavailable", "the LLM provider has not answered for a while; it is tried with one call at a time",
     "llm_call", true};
 
-/// What a call without text says of the provider: an answer that refuses is one.
-void tell_outcome(CircuitBreaker::Turn& turn, CallStatus status) {
-  if (status == CallStatus::kUnavailable || status == CallStatus::kTimeout) {
-    turn.fail();
-  } else if (status != CallStatus::kCancelled) {
-    turn.succeed();
+void tell_outcome(CircuitBreaker::Turn& turn, const llm::CallResult& result) {
+  switch (sign_of(result)) {
+    case Sign::kUp:
+      return turn.succeed();
+    case Sign::kBusy:
+      return turn.postpone(result.retry_after);
+    case Sign::kDown:
+      return turn.fail();
+    case Sign::kNone:
+      return;
   }
+}
+
+/// When an event was written: its `at` (RFC 3339 in UTC with milliseconds).
+std::optional<WallTime> time_of(const project::Event& event) {
+  std::istringstream text(event.data.value("at", std::string()));
+  std::tm fields{};
+  char point = 0;
+  int ms = 0;
+  text >> std::get_time(&fields, "%Y-%m-%dT%H:%M:%S") >> point >> ms;
+  if (!text || point != '.') return std::nullopt;
+  return std::chrono::system_clock::from_time_t(::timegm(&fields)) + milliseconds(ms);
+}
+
+/// 0 where a clock was set back meanwhile.
+milliseconds between(WallTime begin, WallTime end) {
+  return std::max(milliseconds(0), std::chrono::duration_cast<milliseconds>(end - begin));
 }
 
 /// The answer for output.json: as JSON where it is, else as text.
@@ -50,12 +75,43 @@ Json answer_json(const std::string& text) {
 
 }  // namespace
 
+EarlierTakes earlier_takes(std::span<const project::Event> events) {
+  EarlierTakes takes;
+  std::optional<WallTime> take_began;
+  milliseconds worked{0};  // by the take that the loop is at
+  for (const project::Event& event : events) {
+    if (is_terminal(event.type)) {
+      takes = {};
+      worked = milliseconds(0);
+      continue;
+    }
+    const auto at = time_of(event);
+    if (event.type == EventType::kRunStarted) {
+      ++takes.count;
+      takes.worked += std::exchange(worked, milliseconds(0));
+      take_began = at;
+      if (!takes.began) takes.began = at;
+    } else if (at && take_began) {
+      worked = between(*take_began, *at);
+    }
+  }
+  takes.worked += worked;
+  return takes;
+}
+
+milliseconds time_left(milliseconds limit, const EarlierTakes& earlier) {
+  return std::max(limit - earlier.worked, limit / 4);
+}
+
 Generation::Generation(const Tools& tools, runlog::Claim claim, Orders orders)
     : tools_(tools),
       claim_(std::move(claim)),
       orders_(std::move(orders)),
       log_(tools.config.csv_log_dir, claim_.lease.run_id),
       writer_(claim_, project::csv_url(tools.config.csv_base_url, claim_.lease.run_id), tools.submit),
+      earlier_(earlier_takes(claim_.events)),
+      took_before_(earlier_.began ? between(*earlier_.began, wall_now()) : milliseconds(0)),
+      deadline_(started_ + time_left(tools.config.run_timeout_s, earlier_)),
       model_(tools.config.model_primary),
       backoff_(kFirstRetryWait, kLongestRetryWait) {}
 
@@ -85,22 +141,49 @@ void Generation::run() noexcept {
 
 void Generation::begin() {
   note_interrupted_calls();
-  const auto resumed = writer_.document().completed_sections();
+  discard_what_does_not_hold();
+  announce();
+}
+
+void Generation::announce() {
+  const auto resumed = writer_.finished_sections();
   writer_.write(EventType::kRunStarted,
                 {{"attempt", claim_.attempt}, {"model", model_}, {"resumed_sections", resumed}});
   log_.append(run_started_row(claim_.attempt, model_, resumed.size()), wall_now());
 }
 
-/// An earlier owner of this attempt that died, or gave the run back, has not said what its last call used:
-/// the sums of the attempt are not known then. On its own host that call has no row in the log; it gets one
+/// An earlier owner of this attempt that died, or gave the run back, has not said what its calls used: the
+/// sums of the attempt are not known then. On its own host its last call has no row in the log; it gets one
 /// here.
 void Generation::note_interrupted_calls() {
   call_number_ = log_.first_free_call() - 1;
-  const bool had_answer = !claim_.events.empty() && !is_terminal(claim_.events.back().type) &&
-                          claim_.events.back().type != EventType::kRunStarted;
-  if (had_answer) spending_.add_unknown();
+  if (earlier_.count > 0) spending_.add_unknown();
   for (const std::string& input_path : log_.prompts_without_row(call_number_))
     log_.append(interrupted_call_row(model_, input_path), wall_now());
+}
+
+/// The rules or the blocklist may have changed since an earlier take: what they refuse now could never pass
+/// the validation at the end, so it is asked for again. The next call is shown why.
+void Generation::discard_what_does_not_hold() {
+  const project::Document& document = writer_.document();
+  const auto is_refused = [this](const std::string& part, std::vector<Fault> faults) {
+    if (faults.empty()) return false;
+    log_.append(part_row(part, faults, 0), wall_now());
+    std::ranges::move(faults, std::back_inserter(faults_));
+    return true;
+  };
+  if (!writer_.has_plan()) return;
+  if (is_refused("plan", faults_of_stored_plan(document.plan(), claim_.request, tools_.blocklist)))
+    return writer_.discard_plan();
+  for (const std::string& id : writer_.finished_sections()) {
+    if (is_refused("sections." + id, faults_of_stored_section(id, document.sections().at(id), claim_.request,
+                                                              tools_.blocklist)))
+      writer_.discard_section(id);
+  }
+  // Each part holds and the whole does not: it is begun anew, because no part can be blamed.
+  if (writer_.missing_sections().empty() &&
+      !project::validate(document.json(), claim_.request, tools_.blocklist).at("ok").get<bool>())
+    writer_.discard_plan();
 }
 
 std::optional<Failure> Generation::attempt() {
@@ -133,11 +216,11 @@ llm::Assignment Generation::next_assignment() const {
   llm::Assignment assignment;
   assignment.request = claim_.request;
   assignment.faults = faults_;
-  if (document.has_plan()) {
+  if (writer_.has_plan()) {
     assignment.section_ids = document.planned_sections();
-    assignment.wanted = document.missing_sections();
+    assignment.wanted = writer_.missing_sections();
     assignment.plan = document.plan();
-    assignment.finished = document.sections();
+    assignment.finished = writer_.finished();
   } else {
     assignment.section_ids = llm::section_ids_for(claim_.request.duration_min);
     assignment.wanted = assignment.section_ids;
@@ -148,9 +231,8 @@ llm::Assignment Generation::next_assignment() const {
 Answer Generation::call(const llm::Assignment& assignment, CircuitBreaker::Turn turn) {
   ++calls_;
   ++call_number_;
-  faults_.clear();
-  const auto sections_before = writer_.document().completed_sections().size();
-  const bool had_plan = writer_.document().has_plan();
+  const auto sections_before = writer_.finished_sections().size();
+  const bool had_plan = writer_.has_plan();
   std::string input_path;
   const SteadyTime begun = steady_now();
   Answer answer = read_answer(begin_call(assignment, input_path), assignment, turn);
@@ -158,8 +240,8 @@ Answer Generation::call(const llm::Assignment& assignment, CircuitBreaker::Turn 
     was_stopped_ = true;
     return answer;
   }
-  answer.made_progress = writer_.document().completed_sections().size() > sections_before ||
-                         writer_.document().has_plan() != had_plan;
+  answer.made_progress =
+      writer_.finished_sections().size() > sections_before || writer_.has_plan() != had_plan;
   account_for(answer, input_path);
   metrics::count(metrics::Counter::kLlmCalls);
   report::report(report::LlmCallEnded{claim_.lease.run_id.str(), call_number_,
@@ -170,9 +252,12 @@ Answer Generation::call(const llm::Assignment& assignment, CircuitBreaker::Turn 
 
 /// The body is not kept: as a tree of values it is larger than all else that a generation holds.
 llm::ChatCall Generation::begin_call(const llm::Assignment& assignment, std::string& input_path) {
-  const Json body = llm::make_call_body(tools_.config, tools_.provider.parameters_for(model_), assignment);
+  sent_ = tools_.provider.parameters_for(model_);
+  has_heard_enough_ = false;
+  const Json body = llm::make_call_body(tools_.config, sent_, assignment);
   input_path = log_.write_prompt(call_number_, body.at("messages"));
-  return llm::ChatCall(tools_.config, body, [this] { return is_told_to_end() || is_over_time(); });
+  return llm::ChatCall(tools_.config, body,
+                       [this] { return is_told_to_end() || is_over_time() || has_heard_enough_; });
 }
 
 Answer Generation::read_answer(llm::ChatCall call, const llm::Assignment& assignment,
@@ -183,7 +268,9 @@ Answer Generation::read_answer(llm::ChatCall call, const llm::Assignment& assign
   while (const auto piece_of_text = call.next_text()) {
     if (orders_.is_lost()) return answer;
     turn.succeed();
+    if (has_heard_enough_) continue;  // what had arrived already
     answer.text += *piece_of_text;
+    has_heard_enough_ = answer.text.size() > kLongestAnswer;
     if (!answer.parse_problem.empty()) continue;  // read on for the usage and the log
     try {
       reader.push(*piece_of_text);
@@ -196,7 +283,8 @@ Answer Generation::read_answer(llm::ChatCall call, const llm::Assignment& assign
     }
   }
   answer.result = call.result();
-  tell_outcome(turn, answer.result.status);
+  answer.is_given_up = has_heard_enough_;
+  tell_outcome(turn, answer.result);
   answer.faults = intake.faults();
   answer.has_blocked = intake.has_blocked();
   if (answer.parse_problem.empty() && answer.result.status == CallStatus::kComplete && !reader.is_closed()) {
@@ -231,32 +319,42 @@ std::optional<Failure> Generation::follow(Verdict verdict, const llm::CallResult
     case Verdict::Next::kRetry:
       return wait_for_retry(result, verdict.failure);
     case Verdict::Next::kUseFallback:
-      model_ = tools_.config.model_fallback;
-      --calls_;
+      use_fallback();
       return std::nullopt;
     case Verdict::Next::kDropParameter:
-      if (!tools_.provider.drop(result.parameter)) return std::move(verdict.failure);
-      --calls_;
-      return std::nullopt;
+      return drop_parameter(result, std::move(verdict.failure));
     case Verdict::Next::kFail:
       return std::move(verdict.failure);
   }
   return std::nullopt;
 }
 
+void Generation::use_fallback() {
+  model_ = tools_.config.model_fallback;
+  --calls_;
+  announce();
+}
+
+std::optional<Failure> Generation::drop_parameter(const llm::CallResult& result, Failure failure) {
+  if (!tools_.provider.drop(sent_, result.parameter)) return failure;
+  --calls_;
+  return std::nullopt;
+}
+
 std::optional<Failure> Generation::wait_for_retry(const llm::CallResult& result, const Failure& failure) {
   const milliseconds wait = result.retry_after.value_or(backoff_.next());
-  if (steady_now() + wait >= started_ + tools_.config.run_timeout_s) return failure;
+  if (steady_now() + wait >= deadline_) return failure;
   pause(wait);
   return std::nullopt;
 }
 
 Standing Generation::standing() const {
-  const project::Document& document = writer_.document();
   Standing standing;
-  if (!document.has_plan()) standing.missing.emplace_back("plan");
-  for (const std::string& id : document.missing_sections()) standing.missing.push_back("sections." + id);
-  standing.calls_left = static_cast<int>(tools_.config.llm_max_calls) - calls_;
+  if (!writer_.has_plan()) standing.missing.emplace_back("plan");
+  for (const std::string& id : writer_.missing_sections()) standing.missing.push_back("sections." + id);
+  const int calls_allowed = std::max(static_cast<int>(tools_.config.llm_max_calls) - earlier_.count, 1);
+  standing.calls_left = calls_allowed - calls_;
+  standing.faults = faults_;
   standing.is_repair_used = is_repair_used_;
   standing.has_fallback = !tools_.config.model_fallback.empty() && model_ != tools_.config.model_fallback;
   return standing;
@@ -270,7 +368,7 @@ std::optional<Failure> Generation::finish() {
     return Failure{"constraint", "the finished project does not hold: " + row.warning, "validate", true};
 
   const project::RunEnd end = run_end();
-  const auto took = std::chrono::duration_cast<milliseconds>(steady_now() - started_);
+  const milliseconds took = time_taken();
   const auto sections = writer_.document().completed_sections().size();
   const auto tokens_or_null = [](std::int64_t tokens) { return tokens < 0 ? Json(nullptr) : Json(tokens); };
   writer_.write(EventType::kRunCompleted,
@@ -292,12 +390,11 @@ void Generation::fail(const Failure& failure) {
   project::RunEnd end = run_end();
   end.complete = false;
   end.error_code = failure.code;
-  end.error_message = project::redact(failure.message);
+  end.error_message = cut_message(project::redact(failure.message));
   log_.append(error_row(failure, model_), wall_now());
   metrics::count(failure.code == "cancelled" ? metrics::Counter::kRunsCancelled
                                              : metrics::Counter::kRunsFailed);
-  report::report(report::RunEnded{claim_.lease.run_id.str(), failure.code,
-                                  std::chrono::duration_cast<milliseconds>(steady_now() - started_)});
+  report::report(report::RunEnded{claim_.lease.run_id.str(), failure.code, time_taken()});
   writer_.write(EventType::kError,
                 {{"code", failure.code},
                  {"message", end.error_message},
@@ -311,11 +408,14 @@ project::RunEnd Generation::run_end() const {
   end.complete = true;
   end.usage = spending_.usage();
   end.cost_usd = spending_.cost_usd();
-  end.llm_calls = calls_;
+  end.llm_calls = earlier_.count + calls_;
   return end;
 }
 
-bool Generation::is_over_time() const { return steady_now() >= started_ + tools_.config.run_timeout_s; }
+/// By the attempt.
+milliseconds Generation::time_taken() const {
+  return took_before_ + std::chrono::duration_cast<milliseconds>(steady_now() - started_);
+}
 
 /// Waits, until it is told to end at most.
 void Generation::pause(milliseconds time) const {

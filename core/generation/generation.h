@@ -1,7 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,7 @@
 #include "core/llm/chat_call.h"
 #include "core/llm/prices.h"
 #include "core/project/blocklist.h"
+#include "core/project/event.h"
 #include "core/runlog/run_queue.h"
 
 namespace gp::generation {
@@ -42,8 +45,36 @@ struct Orders {
   std::function<bool()> is_cancelled;  ///< somebody wants the run to end: stop the call and say so
 };
 
-/// One attempt of one run, from claim to terminal event, on a thread of its own. It reads top to bottom: it
-/// pulls the answer from the LLM and hands each finished part on; it never waits for PostgreSQL.
+/// What the events of an attempt tell of its earlier takes: of workers that died on it or gave it back.
+struct EarlierTakes {
+  /// Their run_started, also those that MODEL_FALLBACK has caused: one call of the LLM each, for all we know.
+  int count = 0;
+  std::optional<WallTime> began = {};   ///< the first of them
+  std::chrono::milliseconds worked{0};  ///< from each one's run_started to its last event, added up
+};
+
+/// `events`: the run's so far. The attempt's are those after the last terminal one.
+EarlierTakes earlier_takes(std::span<const project::Event> events);
+
+/// How long a take may go on, of an attempt that may last `limit` (RUN_TIMEOUT_S) in all. The limit is one of
+/// work: the time between two takes is nobody's work and does not count, because a run that waited through an
+/// outage must not fail for it. A take always has a quarter of the limit, so that it can make a call and the
+/// teacher gets the sections that are missing: an attempt of many takes may last somewhat longer.
+std::chrono::milliseconds time_left(std::chrono::milliseconds limit, const EarlierTakes& earlier);
+
+/// One take of one attempt of a run, from claim to terminal event, on a thread of its own. It reads top to
+/// bottom: it pulls the answer from the LLM and hands each finished part on; it never waits for PostgreSQL.
+///
+/// RUN_TIMEOUT_S and LLM_MAX_CALLS are the attempt's: what its earlier takes have used is subtracted, as far
+/// as their events tell (EarlierTakes), but one call is always possible. Whether one of them has had its
+/// repair cannot be told: a take may repair once where it has the calls. The time that run_completed tells is
+/// that of the whole attempt, as its teacher has waited for it; tokens and cost are unknown where there was
+/// an earlier take.
+///
+/// What an earlier take has written and today's rules or blocklist refuse is written anew.
+///
+/// Where MODEL_FALLBACK takes over, run_started is written once more: it names the model that writes from
+/// there on.
 ///
 /// Ends by writing run_completed or error, exactly one of them - or, once it should stop, without. Where the
 /// lease is lost somebody else has the run: then neither an event nor a row nor a file of the log is written
@@ -62,6 +93,8 @@ class Generation {
  private:
   void begin();
   void note_interrupted_calls();
+  void discard_what_does_not_hold();
+  void announce();
   std::optional<Failure> attempt();
   std::optional<Failure> write_missing();
   bool is_told_to_end() const { return orders_.should_stop() || orders_.is_cancelled(); }
@@ -72,11 +105,14 @@ class Generation {
   void account_for(const Answer& answer, const std::string& input_path);
   Standing standing() const;
   std::optional<Failure> follow(Verdict verdict, const llm::CallResult& result);
+  std::optional<Failure> drop_parameter(const llm::CallResult& result, Failure failure);
+  void use_fallback();
   std::optional<Failure> wait_for_retry(const llm::CallResult& result, const Failure& failure);
   std::optional<Failure> finish();
   void fail(const Failure& failure);
   project::RunEnd run_end() const;
-  bool is_over_time() const;
+  bool is_over_time() const { return steady_now() >= deadline_; }
+  std::chrono::milliseconds time_taken() const;
   void pause(std::chrono::milliseconds time) const;
 
   const Tools& tools_;
@@ -84,12 +120,17 @@ class Generation {
   Orders orders_;
   CsvLog log_;
   StepWriter writer_;
+  const EarlierTakes earlier_;
+  const SteadyTime started_ = steady_now();
+  const std::chrono::milliseconds took_before_;  ///< from the attempt's beginning to this take's
+  const SteadyTime deadline_;
   std::string model_;
-  SteadyTime started_ = steady_now();
-  int calls_ = 0;        ///< that count towards LLM_MAX_CALLS
-  int call_number_ = 0;  ///< of the whole run, for the log's file names
+  llm::CallParameters sent_;       ///< with the newest call
+  bool has_heard_enough_ = false;  ///< of the newest call's answer: it is to end
+  int calls_ = 0;                  ///< of this take that count towards LLM_MAX_CALLS
+  int call_number_ = 0;            ///< of the whole run, for the log's file names
   bool is_repair_used_ = false;
-  std::vector<Fault> faults_;  ///< for the next call to repair
+  std::vector<Fault> faults_;  ///< that the next call is shown, to put them right
   Backoff backoff_;            ///< between calls
   Spending spending_;
   bool was_stopped_ = false;

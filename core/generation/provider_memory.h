@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -9,26 +10,29 @@
 
 namespace gp::generation {
 
-/// What this worker process has learnt about its provider: optional parameters it refuses. Each is refused
-/// once, not once a run. Thread-safe.
+/// What this worker process has learnt about its provider: optional parameters that a model refuses. Each is
+/// refused by the calls that are under way at that moment, not by one call of every run. Thread-safe.
 class ProviderMemory {
  public:
   llm::CallParameters parameters_for(const std::string& model) const {
     const std::lock_guard lock(mutex_);
-    return {model, dropped_};
+    const auto known = dropped_.find(model);
+    return {model, known == dropped_.end() ? std::vector<std::string>() : known->second};
   }
 
-  /// False where the parameter was dropped before: the provider complains of something else.
-  bool drop(const std::string& parameter) {
+  /// A call made with `sent` was refused for `parameter`. False where it was made without that one: the
+  /// provider complains of something else. Whether another run has learnt the same meanwhile does not matter.
+  bool drop(const llm::CallParameters& sent, const std::string& parameter) {
+    if (std::ranges::find(sent.dropped, parameter) != sent.dropped.end()) return false;
     const std::lock_guard lock(mutex_);
-    if (std::ranges::find(dropped_, parameter) != dropped_.end()) return false;
-    dropped_.push_back(parameter);
+    std::vector<std::string>& dropped = dropped_[sent.model];
+    if (std::ranges::find(dropped, parameter) == dropped.end()) dropped.push_back(parameter);
     return true;
   }
 
  private:
   mutable std::mutex mutex_;
-  std::vector<std::string> dropped_;
+  std::map<std::string, std::vector<std::string>> dropped_;  ///< by model
 };
 
 }  // namespace gp::generation

@@ -7,8 +7,8 @@
 
 namespace gp::generation {
 
-/// What the calls of one attempt have used, added up. A sum with a part that is unknown is unknown: tokens
-/// -1, cost nothing - never less than was paid.
+/// What the calls of an attempt, all its takes together, have used, added up. A sum with a part that is
+/// unknown is unknown: tokens -1, cost nothing - never less than was paid.
 class Spending {
  public:
   /// `cost_usd`: nothing where it is unknown.

@@ -31,7 +31,8 @@ constexpr bool is_terminal(EventType type) {
 /// One event of one run. `id` counts 1, 2, 3 ... within the run, over all its attempts, without gap or
 /// repeat. `data` always holds run_id, project_id and at (RFC 3339, ms); the other members depend on the
 /// type:
-///   run_started        attempt, model, resumed_sections (list of ids)
+///   run_started        attempt, model, resumed_sections (list of ids); once for each take, and where
+///                      MODEL_FALLBACK takes over
 ///   plan_completed     plan                                      (proj.v1's plan, blocklist_ok included)
 ///   section_started    section_id, name, index                   (index counts from 1 in plan order)
 ///   section_completed  section_id, name, index, total, section   (proj.v1's section)

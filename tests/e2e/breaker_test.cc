@@ -1,4 +1,5 @@
-// A provider that is down is asked by one call at a time, and what waits goes on when it is back.
+// A provider that is down is asked by one call at a time, and what waits goes on when it is back. One that
+// asks to wait is not down.
 
 #include <algorithm>
 #include <string>
@@ -73,6 +74,15 @@ BOOST_AUTO_TEST_CASE(a_provider_that_is_down_is_asked_by_one_call_at_a_time_unti
     }
   }
   BOOST_TEST(completed >= kRuns - kConcurrency);
+}
+
+BOOST_AUTO_TEST_CASE(runs_that_are_told_to_come_again_later_do_and_complete) {
+  constexpr int kRefusals = 3 * kConcurrency;
+  stack().arm({{"fault", "rate_limit"}, {"match", "busy_"}, {"times", kRefusals}, {"retry_after_s", 0.5}});
+  std::vector<std::string> runs;
+  for (int i = 0; i < kRuns; ++i) runs.push_back(stack().start(start_body(fmt::format("busy_{}", i))));
+  for (const std::string& run : runs) BOOST_TEST(stack().follow(run).back().name == "run_completed");
+  BOOST_TEST(stack().calls("busy_").size() == static_cast<std::size_t>(kRefusals + kRuns));
 }
 
 BOOST_AUTO_TEST_CASE(no_process_left_a_sanitizer_report) { BOOST_TEST(stack().sanitizer_reports() == ""); }

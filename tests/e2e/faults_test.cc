@@ -184,6 +184,13 @@ BOOST_AUTO_TEST_CASE(bad_content_gets_one_repair_that_is_shown_what_was_wrong) {
   BOOST_TEST(repair.at("finished").size() == 2u);
 }
 
+BOOST_AUTO_TEST_CASE(a_repair_that_is_cut_short_is_shown_again_what_was_wrong) {
+  const Outcome outcome = run_with("repair_late", {fault("seats_missing"), fault("overloaded")});
+  BOOST_TEST(outcome.end == "run_completed");
+  BOOST_REQUIRE(outcome.calls.size() == 3u);
+  BOOST_TEST(inputs_of(outcome.calls[2]).at("faults").at(0).at("field") == "sections.sec_01.seats");
+}
+
 BOOST_AUTO_TEST_CASE(bad_content_twice_ends_the_run_with_its_code) {
   check("bad_empty", {fault("empty", -1)}, "llm_parse", 2);
   check("bad_garbage", {fault("garbage", -1)}, "llm_parse", 2);

@@ -132,6 +132,82 @@ BOOST_AUTO_TEST_CASE(personal_data_is_removed_before_a_section_is_stored) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_section_that_cannot_be_read_is_a_fault_of_its_own) {
+  take_plan();
+  intake.take({Piece::Kind::kSection, "sec_01", nullptr, "cannot be read: JSON is malformed at byte 7"});
+  take_section("sec_02");
+  BOOST_TEST((intake.faults() ==
+              std::vector<gp::Fault>{{"sections.sec_01", "cannot be read: JSON is malformed at byte 7"}}));
+  BOOST_TEST((writer.document().completed_sections() == std::vector<std::string>{"sec_02"}));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_too_long_once_it_is_redacted_is_a_fault_and_not_stored) {
+  take_plan();
+  Json personal = sample::section();
+  std::string step;
+  for (int i = 0; i < 50; ++i)
+    step += "a@b.co, ";  // 400 characters; "[email]" is longer than what it replaces
+  personal["teacher"]["steps"][0] = step.substr(0, step.size() - 1);
+  take_section("sec_01", personal);
+  BOOST_REQUIRE(!intake.faults().empty());
+  BOOST_TEST(intake.faults().front().field == "sections.sec_01.teacher.steps[0]");
+  BOOST_TEST(writer.document().completed_sections().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_discarded_section_is_taken_again_and_replaces_the_old_one) {
+  take_plan();
+  take_section("sec_01");
+  take_section("sec_02");
+  writer.discard_section("sec_01");
+  BOOST_TEST((writer.missing_sections() == std::vector<std::string>{"sec_01"}));
+  BOOST_TEST((writer.finished_sections() == std::vector<std::string>{"sec_02"}));
+  BOOST_TEST(!writer.finished().contains("sec_01"));
+  Json better = sample::section();
+  better["shared"]["objective"] = "Find the better offer of the two";
+  take_section("sec_01", better);
+  BOOST_TEST(writer.missing_sections().empty());
+  BOOST_TEST(writer.document().sections().at("sec_01").at("shared").at("objective") ==
+             "Find the better offer of the two");
+}
+
+BOOST_AUTO_TEST_CASE(sections_of_an_earlier_plan_are_missing_for_a_successor_as_well) {
+  take_plan();
+  take_section("sec_01");
+  writer.discard_plan();
+  BOOST_TEST(!writer.has_plan());
+  BOOST_TEST(writer.finished_sections().empty());
+  AnswerIntake again(assignment, blocklist, writer, log);
+  again.take({Piece::Kind::kPlan, "", sample::plan()});
+  again.take({Piece::Kind::kSection, "sec_02", sample::section()});
+  gp::runlog::Claim next = claim;
+  for (const auto& step : steps) next.events.push_back(step.event);
+  const StepWriter successor(next, "", [](const gp::project::Step&) {});
+  for (const StepWriter* any : {static_cast<const StepWriter*>(&writer), &successor}) {
+    BOOST_TEST(any->has_plan());
+    BOOST_TEST((any->finished_sections() == std::vector<std::string>{"sec_02"}));
+    BOOST_TEST((any->missing_sections() == std::vector<std::string>{"sec_01"}));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_was_stored_is_judged_by_todays_rules) {
+  const Json plan = {{"sections", sample::plan().at("sections")}};
+  BOOST_TEST(gp::generation::faults_of_stored_plan(plan, claim.request, blocklist).empty());
+  gp::project::StartRequest shorter = claim.request;
+  shorter.duration_min = 20;
+  BOOST_TEST(!gp::generation::faults_of_stored_plan(plan, shorter, blocklist).empty());
+  take_plan();
+  take_section("sec_01");
+  Json section = writer.document().sections().at("sec_01");
+  const auto faults = [&] {
+    return gp::generation::faults_of_stored_section("sec_01", section, claim.request, blocklist);
+  };
+  BOOST_TEST(faults().empty());
+  section["shared"]["steps"][0] = "Pour the whisky into the cups";
+  BOOST_TEST(faults().size() == 1u);
+  section["shared"]["steps"][0] = "Write to huda@school.ae";
+  BOOST_TEST(faults().size() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(a_section_that_is_not_wanted_or_comes_again_is_ignored) {
   take_plan();
   take_section("sec_09");

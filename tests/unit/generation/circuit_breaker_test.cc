@@ -104,4 +104,43 @@ BOOST_AUTO_TEST_CASE(a_call_from_before_that_fails_late_is_no_trial) {
   BOOST_TEST(!is_open(breaker));
 }
 
+BOOST_AUTO_TEST_CASE(a_provider_that_asks_for_patience_opens_nothing) {
+  CircuitBreaker breaker(quick(std::chrono::hours(1)));
+  fail(breaker, 2);
+  for (int i = 0; i < 5; ++i) breaker.wait_for_turn(never)->postpone(milliseconds(10));
+  BOOST_TEST(!is_open(breaker));
+  fail(breaker, 1);
+  BOOST_TEST(is_open(breaker));
+}
+
+BOOST_AUTO_TEST_CASE(a_trial_that_is_asked_to_wait_has_not_failed_and_the_next_one_waits_so_long) {
+  CircuitBreaker breaker(quick(milliseconds(100)));
+  fail(breaker, 3);
+  auto trial = breaker.wait_for_turn(never);
+  std::atomic<int> let_through = 0;
+  std::vector<std::jthread> waiting;
+  for (int i = 0; i < 3; ++i) {
+    waiting.emplace_back([&] {
+      if (auto turn = breaker.wait_for_turn(never)) {
+        ++let_through;
+        turn->succeed();
+      }
+    });
+  }
+  const auto begin = gp::steady_now();
+  trial->postpone(milliseconds(200));
+  waiting.clear();
+  BOOST_TEST(since(begin).count() >= 200);
+  BOOST_TEST(let_through == 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_trial_is_never_put_off_for_longer_than_the_longest_rest) {
+  CircuitBreaker breaker(quick(milliseconds(50)));
+  fail(breaker, 3);
+  const auto begin = gp::steady_now();
+  breaker.wait_for_turn(never)->postpone(std::chrono::hours(1));
+  BOOST_TEST(breaker.wait_for_turn(never).has_value());
+  BOOST_TEST((since(begin) < std::chrono::seconds(30)));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
