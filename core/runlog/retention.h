@@ -24,9 +24,9 @@ struct ExpiredRun {
 };
 
 /// The end of a run's life in the log: the events of runs that ended longer ago than the retention are
-/// removed, with the owner's address; the run's row stays, so that a stream can be answered with 410. Never
-/// touches a run that has not ended, nor the projects. One session. Not thread-safe. Every function throws
-/// Error(kUnavailable) where PostgreSQL is away.
+/// removed, with the request and the owner's address; the run's row stays, so that a stream can be answered
+/// with 410. Never touches a run that has not ended, nor the projects. One session. Not thread-safe. Every
+/// function throws Error(kUnavailable) where PostgreSQL is away.
 class Retention {
  public:
   explicit Retention(const Secret& database_url);
