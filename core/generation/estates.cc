@@ -1,7 +1,5 @@
 #include "core/generation/estates.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "core/base/report.h"
@@ -12,13 +10,18 @@ std::string owner_name(const spool::Outbox& outbox, int slot) {
   return fmt::format("{}/{}", outbox.spool_id(), slot);
 }
 
-Estates::Estates(spool::HostSlot& slot, spool::Outbox& outbox, runlog::RunQueue& queue)
-    : slot_(slot), outbox_(outbox), queue_(queue), estates_{{slot.number(), std::nullopt}} {}
+Estates::Estates(spool::HostSlot& slot, spool::Outbox& outbox, runlog::RunQueue& queue,
+                 std::chrono::seconds lease)
+    : slot_(slot),
+      outbox_(outbox),
+      queue_(queue),
+      lease_(lease),
+      estates_{{.slot = slot.number(), .last = std::nullopt}} {}
 
 void Estates::find() {
   for (const int slot : slot_.inherit(slots_with_entries())) {
     report::report(report::SlotInherited{slot});
-    estates_.push_back({slot, std::nullopt});
+    estates_.push_back({.slot = slot, .last = std::nullopt});
   }
 }
 
@@ -35,12 +38,17 @@ std::vector<int> Estates::slots_with_entries() {
 bool Estates::settle() {
   bool has_moved = false;
   for (Estate& estate : estates_) has_moved |= !estate.last && adopt(estate);
-  std::erase_if(estates_, [this](const Estate& estate) {
-    if (!is_shipped(estate)) return false;
-    queue_.release(owner_name(outbox_, estate.slot));
-    slot_.settle(estate.slot);
-    return true;
-  });
+  for (auto estate = estates_.begin(); estate != estates_.end();) {
+    const bool is_shipped_now = is_shipped(*estate);
+    if (!is_shipped_now && !has_expired(*estate)) {
+      ++estate;
+      continue;
+    }
+    // Once: under the same name somebody may hold leases anew afterwards.
+    if (is_shipped_now) queue_.release(owner_name(outbox_, estate->slot));
+    slot_.settle(estate->slot);
+    estate = estates_.erase(estate);
+  }
   return has_moved;
 }
 
@@ -52,6 +60,11 @@ bool Estates::adopt(Estate& estate) {
     report::report(report::SpoolFailed{error.what()});
     return false;
   }
+}
+
+/// Nobody has renewed its leases since. Its entries are this worker's by now, and go on being shipped.
+bool Estates::has_expired(const Estate& estate) const {
+  return estate.last && steady_now() - estate.found > lease_;
 }
 
 /// Entries are shipped in order, so those that this worker has added since need not be waited for.

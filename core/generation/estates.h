@@ -1,10 +1,12 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/base/clock.h"
 #include "core/runlog/run_queue.h"
 #include "core/spool/host_slot.h"
 #include "core/spool/outbox.h"
@@ -16,10 +18,13 @@ std::string owner_name(const spool::Outbox& outbox, int slot);
 
 /// What dead workers of this host have left, and this one looks after. First their entries of the outbox are
 /// shipped, under the leases they were written with; then these leases are given back, so that any worker
-/// can go on with the runs at once. The worker's main thread only; everything given outlives it.
+/// can go on with the runs at once. Not longer than a lease: then they are over anyway, and what is not
+/// shipped yet - somebody has locked a project, say - keeps this worker from its own work no more. The
+/// worker's main thread only; everything given outlives it.
 class Estates {
  public:
-  Estates(spool::HostSlot& slot, spool::Outbox& outbox, runlog::RunQueue& queue);
+  /// `lease` as in the settings.
+  Estates(spool::HostSlot& slot, spool::Outbox& outbox, runlog::RunQueue& queue, std::chrono::seconds lease);
 
   /// Takes the slots that nobody holds any more. At the first call that of this worker's former self is one
   /// of them, in any case.
@@ -35,15 +40,18 @@ class Estates {
   struct Estate {
     int slot = 0;
     std::optional<std::int64_t> last;  ///< its newest entry, once they are this worker's; 0: it had none
+    SteadyTime found = steady_now();
   };
 
   bool adopt(Estate& estate);
   bool is_shipped(const Estate& estate);
+  bool has_expired(const Estate& estate) const;
   std::vector<int> slots_with_entries();
 
   spool::HostSlot& slot_;
   spool::Outbox& outbox_;
   runlog::RunQueue& queue_;
+  std::chrono::seconds lease_;
   std::vector<Estate> estates_;
 };
 

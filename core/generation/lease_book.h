@@ -29,11 +29,13 @@ class LeaseBook {
   /// outlive the entry.
   using SharedFlags = std::shared_ptr<Flags>;
 
+  /// A lease of the same run that is still in the book is lost: whoever works under it has to stop.
   SharedFlags add(const runlog::Lease& lease) {
     const std::lock_guard lock(mutex_);
-    auto flags = std::make_shared<Flags>();
-    entries_[lease.run_id] = Entry{lease, flags};
-    return flags;
+    Entry& entry = entries_[lease.run_id];
+    if (entry.flags) entry.flags->is_lost = true;
+    entry = Entry{lease, std::make_shared<Flags>()};
+    return entry.flags;
   }
 
   /// The run's lease belongs to somebody else now. `token` names the lost lease: a newer one of ours is not
@@ -54,10 +56,12 @@ class LeaseBook {
     if (found != entries_.end()) found->second.flags->is_cancelled = true;
   }
 
-  /// The run's terminal step is committed, or the lease was given back.
-  void remove(const RunId& run_id) {
+  /// The terminal step written under this lease is committed, or the lease was given back. A newer one of the
+  /// same run is not touched.
+  void remove(const RunId& run_id, const LeaseToken& token) {
     const std::lock_guard lock(mutex_);
-    entries_.erase(run_id);
+    const auto found = entries_.find(run_id);
+    if (found != entries_.end() && found->second.lease.token == token) entries_.erase(found);
   }
 
   /// One renewal of the leases. Made by the thread that renews, before it asks for held().

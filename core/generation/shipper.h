@@ -5,7 +5,9 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <stop_token>
+#include <string>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -30,10 +32,15 @@ namespace gp::generation {
 /// where the log turns out to be behind it, the events in between come from the replay cache
 /// (known_events.h).
 ///
-/// A step whose COMMIT answer was lost is sent again and recognised by its id. A step that is fenced off is
-/// refused (Outbox::refuse) and its run marked lost in the LeaseBook. While the spool cannot take steps (disk
+/// A step whose COMMIT answer was lost is sent again and recognised by its id. A step that is fenced off, or
+/// that PostgreSQL refuses for what is in it, is
+/// refused (Outbox::refuse) and its run marked lost in the LeaseBook. A run whose project somebody else's
+/// transaction has locked stays in the outbox and is tried again every few seconds; the others go on.
+///
+/// While the spool cannot take steps (disk
 /// full) they wait in memory, in order, and that is reported: they survive a database outage but not the
-/// death of this process.
+/// death of this process. Nor does a spool that cannot be read, or cannot give up what is confirmed, hold up
+/// what is in memory.
 class Shipper {
  public:
   /// The references must outlive the shipper. `on_end` is called, from the thread, when the end of a run is
@@ -58,12 +65,18 @@ class Shipper {
 
  private:
   struct Batch {
-    std::vector<std::int64_t> sequences;  ///< outbox rows; empty where the steps came from memory
-    std::vector<project::Step> steps;
+    std::vector<project::Step> steps;     ///< first those from the outbox, then those from memory
+    std::vector<std::int64_t> sequences;  ///< of the former
+    std::vector<std::size_t> places;      ///< of the latter, in unspooled_
   };
 
   void run(const std::stop_token& stop);
+  void wait_for_work(const std::stop_token& stop);
+  std::optional<SteadyTime> find_next_look() const;
   Batch take_batch();
+  spool::Outbox::Beside find_set_aside();
+  void read_outbox(const spool::Outbox::Beside& beside, Batch& batch);
+  void take_from_memory(const spool::Outbox::Beside& beside, std::size_t count, Batch& batch);
   void ship(const Batch& batch);
   std::vector<runlog::WriteOutcome> write(const std::vector<project::Step>& steps);
   void restore(const std::vector<project::Step>& steps, std::size_t first,
@@ -72,8 +85,12 @@ class Shipper {
   void note_newest(const project::Step& step);
   void forget_the_ended();
   void settle(const Batch& batch, const std::vector<runlog::WriteOutcome>& outcomes);
+  void lose(const project::Step& step);
+  void leave_memory(const Batch& batch, const std::vector<runlog::WriteOutcome>& outcomes);
+  void empty_spool();
   void pause(const std::stop_token& stop, std::chrono::nanoseconds time);
   bool follow_into_memory(const project::Step& step);
+  void forget_spooled(const project::Step& step);
 
   spool::Outbox& outbox_;
   LeaseBook& leases_;
@@ -86,13 +103,23 @@ class Shipper {
   bool has_work_ = true;          ///< guarded by mutex_; at start the outbox may hold rows of a former worker
   bool is_idle_ = false;          ///< guarded by mutex_; the thread found nothing to ship
   bool is_log_in_doubt_ = false;  ///< guarded by mutex_; check_newest() is due
-  std::deque<project::Step> unspooled_;  ///< guarded by mutex_; newer than every row in the outbox
+  std::deque<project::Step> unspooled_;  ///< guarded by mutex_; newer than every row of their runs
+  /// Guarded by mutex_: how many steps under a lease (its token) were submitted into the outbox and are not
+  /// decided.
+  std::unordered_map<std::string, std::size_t> spooled_;
 
   struct Newest {
     project::Step step;
     SteadyTime confirmed;
   };
-  std::unordered_map<RunId, Newest> newest_;  ///< the thread's own: the newest confirmed step of each run
+
+  // The thread's own.
+  std::unordered_map<RunId, Newest> newest_;      ///< the newest confirmed step of each run
+  std::unordered_map<RunId, SteadyTime> locked_;  ///< when to try a run again whose project is locked
+  std::vector<std::int64_t> to_confirm_;          ///< entries that are committed and still in the outbox
+  std::vector<std::int64_t> to_refuse_;           ///< the same of refused ones
+  bool is_spool_unread_ = false;                  ///< at the last look
+  bool is_spool_stuck_ = false;                   ///< it did not give up its entries at the last try
 
   std::jthread thread_;  ///< last: it uses everything above
 };

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -82,11 +83,12 @@ class Worker {
         shipper_(config, outbox_, leases_, doorbell_, [this] { wake_up_.ring(); }),
         queue_(config.database_url, config.database_listen_url,
                queue_options(config, owner_name(outbox_, host_slot_.number()), is_listening(slot))),
-        estates_(host_slot_, outbox_, queue_),
+        estates_(host_slot_, outbox_, queue_, config.lease_s),
         backoff_(kFirstRetry, kLongestRetry) {}
 
   int run() {
     look_after_former_self();
+    last_beat_ = steady_now();
     while (!is_readable(slot_.stop_fd) && keep_slot()) with_database([this] { turn(); });
     drain();
     return to_int(ExitCode::kOk);
@@ -130,11 +132,11 @@ class Worker {
 
   void turn() {
     reap();
-    beat_if_due();
+    const bool is_in_time = beat_if_due();
     look_for_cancels();
     const int free = static_cast<int>(config_.worker_concurrency) - static_cast<int>(running_.size());
-    if (free > 0) {
-      for (runlog::Claim& claim : queue_.claim(free)) start(std::move(claim));
+    if (free > 0 && is_in_time) {
+      for (runlog::Claim& claim : queue_.claim(free, leases_.held())) start(std::move(claim));
     }
     const auto until_beat = std::chrono::ceil<milliseconds>(next_beat_ - steady_now());
     wait_for_ring(std::clamp(until_beat, milliseconds(0), kPoll), wake_up_.any_fd());
@@ -180,8 +182,12 @@ class Worker {
     }
   }
 
-  void beat_if_due() {
-    if (steady_now() < next_beat_ && !leases_.is_beat_wanted()) return;
+  /// False where the last good beat was so long ago, or this one took so long, that leases may have ended
+  /// meanwhile, this worker's and others': the database stood still, or this process did. Then the next beat
+  /// is due at once, and comes before any claim.
+  bool beat_if_due() {
+    const SteadyTime begun = steady_now();
+    if (begun < next_beat_ && !leases_.is_beat_wanted()) return true;
     LeaseBook::Beat beat(leases_);
     const auto held = leases_.held();
     if (!held.empty()) {
@@ -190,9 +196,16 @@ class Worker {
       cancel(renewal.cancelled);
     }
     beat.succeed();
+    const bool is_in_time = steady_now() - std::exchange(last_beat_, begun) <= longest_between_beats();
+    if (!is_in_time) queue_.grant_grace();
+    next_beat_ = is_in_time ? begun + config_.lease_beat_s : begun;
     look_after_the_dead();
     forget_refused();
-    next_beat_ = steady_now() + config_.lease_beat_s;
+    return is_in_time;
+  }
+
+  milliseconds longest_between_beats() const {
+    return std::max<milliseconds>(config_.lease_s / 2, config_.lease_beat_s * 2);
   }
 
   void lose(const RunId& run_id, const std::vector<runlog::Lease>& held) {
@@ -204,15 +217,26 @@ class Worker {
   void start(runlog::Claim claim) {
     metrics::count(metrics::Counter::kRunsTaken);
     report::report(report::RunTaken{claim.lease.run_id.str(), claim.attempt, claim.former_token.has_value()});
+    const auto known = find_known_events(claim);
+    if (!known) return;
     const LeaseBook::SharedFlags flags = leases_.add(claim.lease);
-    const auto known = add_known_events(claim, outbox_, config_.csv_base_url);
-    for (const project::Step& step : known) shipper_.submit(step);
-    if (!known.empty() && known.back().end) return;  // it has ended
+    for (const project::Step& step : *known) shipper_.submit(step);
+    if (!known->empty() && known->back().end) return;  // it has ended
     Running& running = running_.emplace_back();
     running.lease = claim.lease;
     running.flags = flags;
     running.thread = std::jthread(
         [this, &running, taken = std::move(claim)]() mutable { generate(running, std::move(taken)); });
+  }
+
+  /// Nothing where the events of the run do not fold: a bug, and its lease must not be kept.
+  std::optional<std::vector<project::Step>> find_known_events(runlog::Claim& claim) {
+    try {
+      return add_known_events(claim, outbox_, config_.csv_base_url);
+    } catch (const std::exception& error) {
+      report::report(report::ThreadFailed{"claim " + claim.lease.run_id.str(), error.what()});
+      return std::nullopt;
+    }
   }
 
   void generate(Running& running, runlog::Claim claim) {
@@ -244,7 +268,7 @@ class Worker {
     running_.remove_if([this](const Running& running) {
       const bool has_ended = running.has_ended.load();
       if (has_ended && running.was_stopped)
-        leases_.remove(running.lease.run_id);  // it ended without a terminal event
+        leases_.remove(running.lease.run_id, running.lease.token);  // it ended without a terminal event
       return has_ended;
     });
   }
@@ -290,7 +314,7 @@ class Worker {
   void give_back(const runlog::Lease& lease) {
     try {
       queue_.give_back(lease);
-      leases_.remove(lease.run_id);
+      leases_.remove(lease.run_id, lease.token);
     } catch (const Error& error) {
       report::report(report::DatabaseLost{"queue", error.what(), milliseconds(0)});  // the lease will expire
     }
@@ -314,6 +338,7 @@ class Worker {
   bool is_away_ = false;
   bool are_cancels_due_ = false;  ///< one of the runs held may have been cancelled
   SteadyTime next_beat_ = steady_now();
+  SteadyTime last_beat_ = steady_now();  ///< when the last good one began
   std::atomic<bool> is_abandoning_ = false;
   std::list<Running> running_;  ///< last: its threads use everything above
 };

@@ -156,8 +156,12 @@ Session::Session(const Secret& conninfo, const std::string& application) : impl_
 
 Session::~Session() = default;
 
+bool Session::is_prepared(const Statement& statement) const {
+  return impl_->is_pooled || impl_->prepared.contains(statement.name);
+}
+
 void Session::prepare(const Statement& statement) {
-  if (impl_->is_pooled || impl_->prepared.contains(statement.name)) return;
+  if (is_prepared(statement)) return;
   const std::string name(statement.name);
   const std::string sql(statement.sql);
   impl_->check(PQprepare(impl_->conn.get(), name.c_str(), sql.c_str(), 0, nullptr), statement.name);

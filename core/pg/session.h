@@ -100,6 +100,9 @@ class Session {
   /// Only prepares (nothing behind a pooler): a test does this for every statement.
   void prepare(const Statement& statement);
 
+  /// False: its next use prepares it first, which waits for locks on its tables as running it does.
+  bool is_prepared(const Statement& statement) const;
+
   /// Runs a fixed script without parameters, possibly of several commands: migrations, SET, BEGIN ... never
   /// with data in it.
   void run_script(std::string_view sql);

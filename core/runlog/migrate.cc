@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <optional>
 #include <span>
+#include <thread>
 
 #include <fmt/format.h>
 
 #include "core/base/error.h"
 #include "core/pg/session.h"
+#include "core/runlog/lock_wait.h"
 #include "core/runlog/schema.h"
 #include "migrations.h"
 #include "sql.h"
@@ -17,6 +20,10 @@ namespace gp::runlog {
 namespace {
 
 using Migrations = std::span<const pg::Statement* const>;
+
+constexpr std::chrono::milliseconds kPatience{2000};  ///< for a lock on a table
+constexpr std::chrono::milliseconds kPause{500};      ///< lets those pass that waited behind us
+constexpr int kMostTries = 5;
 
 /// In the comment of a migration that takes something away: the oldest schema version that a program must
 /// know to work with the result.
@@ -54,12 +61,15 @@ Migrations missing_from(const Schema& schema) {
   return all.subspan(static_cast<std::size_t>(next - all.begin()));
 }
 
-/// Applies the first migration that is missing, in one transaction, and returns its name.
-std::optional<std::string> apply_next(pg::Session& session) {
+/// Applies the first migration that is missing, in one transaction, and returns its name. Waits as long as it
+/// takes for another host that migrates, but not for a transaction that holds our tables: whatever comes
+/// after this one in the line for a table waits as well.
+std::optional<std::string> try_next(pg::Session& session) {
   pg::Transaction transaction(session);
   session.run(sql::kLockMigrations);
+  session.run(limit_lock_wait(kPatience, LockScope::kTransaction));
   session.run(sql::kCreateSchemaTable);
-  session.run(sql::kAddCompatibleFrom);
+  if (session.run(sql::kFindCompatibleFrom).empty()) session.run(sql::kAddCompatibleFrom);
   const Schema schema = read_schema(session);
   const Migrations missing = missing_from(schema);
   if (missing.empty()) {
@@ -72,6 +82,26 @@ std::optional<std::string> apply_next(pg::Session& session) {
               {version_of(next), next.name, compatible_from(next, schema.compatible_from)});
   transaction.commit();
   return std::string(next.name);
+}
+
+std::optional<std::string> apply_next(pg::Session& session) {
+  for (int tries = 1;; ++tries) {
+    try {
+      return try_next(session);
+    } catch (const Error& error) {
+      if (!is_lock_timeout(error)) throw;
+      if (tries < kMostTries) {
+        std::this_thread::sleep_for(kPause);
+        continue;
+      }
+      throw Error(
+          ErrorKind::kUnavailable,
+          fmt::format("somebody's transaction holds the tables of generate-project (tried {} times): end "
+                      "it, see pg_stat_activity, and migrate again; nothing is half done",
+                      tries),
+          error.code());
+    }
+  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/project/document.h"
+#include "core/runlog/lock_wait.h"
 #include "sql.h"
 
 namespace gp::runlog {
@@ -21,16 +22,31 @@ bool table_refuses(const Error& error) {
   return std::ranges::find(kTableRefuses, error.code()) != kTableRefuses.end();
 }
 
+void prepare_impatiently(pg::Session& session, const pg::Statement& statement) {
+  pg::Transaction transaction(session);
+  session.run(limit_lock_wait(kLockPatience, LockScope::kTransaction));
+  session.prepare(statement);
+  transaction.commit();
+}
+
+/// As one transaction; waits for no lock of the calling app for long.
+pg::Result run_impatiently(pg::Session& session, const pg::Call& call) {
+  if (!session.is_prepared(call.statement)) prepare_impatiently(session, call.statement);
+  const std::array<pg::Call, 2> calls = {{limit_lock_wait(kLockPatience, LockScope::kTransaction), call}};
+  return session.run_together(calls).back();
+}
+
 }  // namespace
 
 bool ensure_project(pg::Session& session, const RunId& run_id, const project::StartRequest& request) {
   try {
     const std::string id = request.project_id.str();
-    if (!session.run(sql::kFindProject, {id}).empty()) return true;
+    if (!run_impatiently(session, {sql::kFindProject, {id}}).empty()) return true;
     const project::Document document(run_id, request, "");
-    session.run(sql::kInsertProject, {id, dump_json(document.json())});
+    run_impatiently(session, {sql::kInsertProject, {id, dump_json(document.json())}});
     return true;
   } catch (const Error& error) {
+    if (is_lock_timeout(error)) return true;
     if (!table_refuses(error)) throw;
     // Unique violation: somebody else inserted it meanwhile.
     return error.code() == "23505";

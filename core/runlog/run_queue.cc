@@ -14,6 +14,7 @@
 #include "core/base/report.h"
 #include "core/pg/session.h"
 #include "core/runlog/channels.h"
+#include "core/runlog/lock_wait.h"
 #include "core/runlog/project_row.h"
 #include "core/runlog/run_ending.h"
 #include "core/runlog/schema.h"
@@ -75,7 +76,8 @@ struct RunQueue::Impl {
   /// Runs `work` with the session, which is dropped where it fails: the next call connects again.
   template <class Work>
   auto with_session(const Work& work) {
-    if (connect() && std::exchange(may_be_outage, true)) takeover_from = steady_now() + options.lease;
+    if (connect() && std::exchange(may_be_outage, true)) grant_grace();
+    const StallWatch watch(*this);
     try {
       return work(sessions.get());
     } catch (const Error&) {
@@ -84,10 +86,44 @@ struct RunQueue::Impl {
     }
   }
 
-  std::vector<Claim> claim(pg::Session& session, int most) {
+  void grant_grace() { takeover_from = steady_now() + options.lease; }
+
+  /// A call that takes as long as half a lease is an outage without a lost connection: the owners' beats
+  /// waited as well.
+  class StallWatch {
+   public:
+    explicit StallWatch(Impl& queue) : queue_(queue) {}
+    ~StallWatch() {
+      if (has_stalled()) queue_.grant_grace();
+    }
+    bool has_stalled() const { return steady_now() - begun_ > queue_.options.lease / 2; }
+    StallWatch(const StallWatch&) = delete;
+    StallWatch& operator=(const StallWatch&) = delete;
+
+   private:
+    Impl& queue_;
+    SteadyTime begun_ = steady_now();
+  };
+
+  /// Which of the expired leases may be taken over.
+  struct Takeover {
+    bool is_allowed = false;
+    pg::Param held;  ///< but for these
+  };
+
+  /// A claim that lay at a server that stood still would meet all leases expired when it goes on. So the
+  /// server is asked something just before.
+  bool may_take_over(pg::Session& session) {
+    if (steady_now() < takeover_from) return false;
+    const StallWatch watch(*this);
+    return !session.run(sql::kFindAbandoned).empty() && !watch.has_stalled();
+  }
+
+  std::vector<Claim> claim(pg::Session& session, int most, std::span<const Lease> held) {
+    const Takeover takeover{.is_allowed = may_take_over(session), .held = LeaseArrays(held).runs};
     std::vector<Claim> claims;
     while (static_cast<int>(claims.size()) < most) {
-      const auto rows = take(session, most - static_cast<int>(claims.size()));
+      const auto rows = take(session, most - static_cast<int>(claims.size()), takeover);
       for (const int row : oldest_first(rows)) add_claim(session, rows, row, claims);
       if (rows.empty() || !rows.flag(0, "is_more_waiting")) break;
     }
@@ -95,14 +131,14 @@ struct RunQueue::Impl {
   }
 
   /// The oldest that may begin; where none of the oldest may, those behind them.
-  pg::Result take(pg::Session& session, int most) const {
+  pg::Result take(pg::Session& session, int most, const Takeover& takeover) const {
     const std::int64_t lease = options.lease.count();
     const std::int64_t wait = options.takeover_wait.count();
     const int per_owner = limit(options.most_per_owner);
     const int per_project = limit(options.most_per_project);
     auto rows = run_in_turn(session, {sql::kClaimRuns,
-                                      {most, options.owner, lease, steady_now() >= takeover_from, per_owner,
-                                       per_project, options.most_takes, wait}});
+                                      {most, options.owner, lease, takeover.is_allowed, per_owner,
+                                       per_project, options.most_takes, wait, takeover.held}});
     if (!rows.empty() || !has_limits()) return rows;
     return run_in_turn(session,
                        {sql::kClaimBehind, {most, options.owner, lease, wait, per_owner, per_project}});
@@ -147,6 +183,8 @@ struct RunQueue::Impl {
     try {
       if (!ender.end(session, run, ending)) return;
     } catch (const Error& error) {
+      if (is_lock_timeout(error))
+        return report::report(report::ProjectNotWritten{run.run_id.str(), error.code()});
       if (is_away(error)) throw;
       return report::report(report::RunUnreadable{run.run_id.str(), error.what()});
     }
@@ -183,9 +221,11 @@ void RunQueue::release(const std::string& owner) {
   });
 }
 
-std::vector<Claim> RunQueue::claim(int most) {
-  return impl_->with_session([&](pg::Session& session) { return impl_->claim(session, most); });
+std::vector<Claim> RunQueue::claim(int most, std::span<const Lease> held) {
+  return impl_->with_session([&](pg::Session& session) { return impl_->claim(session, most, held); });
 }
+
+void RunQueue::grant_grace() { impl_->grant_grace(); }
 
 Renewal RunQueue::renew(std::span<const Lease> held) {
   const LeaseArrays leases(held);

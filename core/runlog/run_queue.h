@@ -74,16 +74,21 @@ class RunQueue {
   void release(const std::string& owner);
 
   /// Takes up to `most` runs: running ones whose lease has expired (but not for one lease's time after the
-  /// connection was lost, or could not be made at first: their owners could not renew either), then queued
-  /// ones, oldest first, passing over those of an owner or a project that has its share running. The shares
-  /// are exact: workers take turns in counting and taking.
+  /// connection was lost, or could not be made at first, or a call took longer than half a lease: their
+  /// owners could not renew either), then queued ones, oldest first, passing over those of an owner or a
+  /// project that has its share running. The shares are exact: workers take turns in counting and taking.
   ///
   /// A run that lost its worker is taken over at once, then after takeover_wait, three times that ... (at
   /// most 300 s): one that kills its workers holds up nobody and ends after `most_takes`. Each claimed run's
   /// project row is made sure of here (inserted where the table lets us), so that no generation waits for it.
   /// A run among them that is to be cancelled, or that cannot be read back, is ended here and not returned,
-  /// nor is one that is given up; another one is taken in its place.
-  std::vector<Claim> claim(int most);
+  /// nor is one that is given up; another one is taken in its place. None of `held`, the leases of this very
+  /// worker, is taken over.
+  std::vector<Claim> claim(int most, std::span<const Lease> held = {});
+
+  /// Takes over no expired lease for one lease's time from now on: there was an outage that only the caller
+  /// has noticed.
+  void grant_grace();
 
   /// Renews all of `held` in one statement.
   Renewal renew(std::span<const Lease> held);

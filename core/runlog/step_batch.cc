@@ -21,6 +21,19 @@ StepBatch::StepBatch(std::span<const project::Step> steps) : steps_(steps) {
   for (auto& [run_id, places] : by_run) runs_.push_back(std::move(places));
 }
 
+std::size_t StepBatch::size() const noexcept {
+  std::size_t count = 0;
+  for (const Places& run : runs_) count += run.size();
+  return count;
+}
+
+StepBatch StepBatch::without(const std::set<std::string>& runs) const {
+  StepBatch others = *this;
+  if (runs.empty()) return others;
+  std::erase_if(others.runs_, [&](const Places& run) { return runs.contains(at(run.front()).run_id.str()); });
+  return others;
+}
+
 bool StepBatch::is_regular() const {
   return std::ranges::all_of(runs_, [this](const Places& run) {
     const auto is_fault = [this](std::size_t place, std::size_t next) {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <set>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/project/step.h"
@@ -18,7 +20,10 @@ class StepBatch {
 
   const std::vector<Places>& runs() const noexcept { return runs_; }
   const project::Step& at(std::size_t place) const { return steps_[place]; }
-  std::size_t size() const noexcept { return steps_.size(); }
+  std::size_t size() const noexcept;  ///< how many steps runs() has
+
+  /// The same steps, by the same places, but for those of `runs`.
+  StepBatch without(const std::set<std::string>& runs) const;
 
   /// Has each run one token, ids without gap, and nothing after its end? What an outbox holds nearly always
   /// has.

@@ -1,10 +1,13 @@
 #include "core/spool/outbox.h"
 
 #include <mutex>
+#include <optional>
+#include <set>
 #include <utility>
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/base/json.h"
 #include "core/base/report.h"
 #include "core/spool/events_table.h"
 #include "core/spool/spool_file.h"
@@ -26,6 +29,30 @@ std::string read_spool_id(SpoolConnection& connection) {
   return host.step() ? host.text(0) : std::string();
 }
 
+/// A step; nothing where it cannot be read, which is reported.
+std::optional<project::Step> find_step(const sqlite::Statement& row) {
+  try {
+    return read_step(row);
+  } catch (const Error& error) {
+    report::report(report::SpoolFailed{std::string("a step of a former spool is lost: ") + error.what()});
+    return std::nullopt;
+  }
+}
+
+void carry_steps(SpoolConnection& former, SpoolConnection& fresh) {
+  std::set<std::string> torn;  // runs. What comes after a step that is lost is of no use: ids have no gaps
+  sqlite::Statement& rows = former.prepared(sql::kReadUnconfirmed);
+  while (rows.step()) {
+    const std::string run_id = rows.text(1);
+    if (torn.contains(run_id)) continue;
+    if (const auto step = find_step(rows)) {
+      run_with_step(fresh.prepared(sql::kCarryStep), rows.number(0), rows.number(8), *step);
+    } else {
+      torn.insert(run_id);
+    }
+  }
+}
+
 /// What a file that is gone still held goes on in the new one: the host's identity, and its unconfirmed
 /// steps as far as they can be read, under their sequences. Every process does this, and PostgreSQL
 /// recognises a step that it has.
@@ -34,11 +61,8 @@ void carry_over(SpoolConnection& former, SpoolConnection& fresh) {
   try {
     const std::string spool_id = read_spool_id(former);
     if (!spool_id.empty()) fresh.prepared(sql::kSetHost).run({spool_id});
-    sqlite::Statement& rows = former.prepared(sql::kReadUnconfirmed);
-    while (rows.step())
-      run_with_step(fresh.prepared(sql::kCarryStep), rows.number(0), rows.number(8), read_step(rows));
+    carry_steps(former, fresh);
   } catch (const Error& error) {
-    // What comes after a step that is lost is of no use: ids have no gaps.
     report::report(
         report::SpoolFailed{std::string("a former spool is not readable to its end: ") + error.what()});
   }
@@ -121,13 +145,18 @@ void Outbox::append(const project::Step& step) {
   });
 }
 
-std::vector<OutboxEntry> Outbox::pending(int limit) {
+std::vector<OutboxEntry> Outbox::pending(int limit, const Beside& beside) {
   const std::lock_guard lock(impl_->mutex);
   std::vector<OutboxEntry> entries;
+  const bool is_all = beside.runs.empty() && beside.sequences.empty();
   impl_->file.read([&](SpoolConnection& connection) {
     entries.clear();
-    sqlite::Statement& rows = connection.prepared(sql::kReadPending);
-    rows.bind({impl_->slot, std::int64_t{limit}});
+    sqlite::Statement& rows = connection.prepared(is_all ? sql::kReadPending : sql::kReadPendingBeside);
+    if (is_all) {
+      rows.bind({impl_->slot, std::int64_t{limit}});
+    } else {
+      rows.bind({impl_->slot, std::int64_t{limit}, dump_json(beside.runs), dump_json(beside.sequences)});
+    }
     while (rows.step()) entries.push_back({rows.number(0), read_step(rows)});
   });
   return entries;

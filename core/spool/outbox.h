@@ -39,8 +39,15 @@ class Outbox {
   /// unconfirmed steps alone fill it or the disk is full, Error(kUnavailable) otherwise.
   void append(const project::Step& step);
 
+  /// What pending() passes over.
+  struct Beside {
+    std::vector<std::string> runs;
+    std::vector<std::int64_t> sequences;
+  };
+
   /// The oldest `limit` entries of this slot, in order of appending.
-  std::vector<OutboxEntry> pending(int limit);
+  std::vector<OutboxEntry> pending(int limit, const Beside& beside);
+  std::vector<OutboxEntry> pending(int limit) { return pending(limit, {}); }
 
   /// PostgreSQL has these entries: in one transaction they leave the outbox and their events become part of
   /// the replay cache. Where there is no room for that they leave all the same.

@@ -34,13 +34,13 @@ std::int64_t microseconds_now() {
 /// A schema that is not ours may bear our version: each statement must fit it.
 void check_schema(sqlite::Database& database) {
   for (const std::string_view sql :
-       {sql::kInsertHost,       sql::kSetHost,     sql::kReadHost,        sql::kAppendStep,
-        sql::kCarryStep,        sql::kReadPending, sql::kReadUnconfirmed, sql::kReadStepEvent,
-        sql::kReadStepsOfLease, sql::kRefuseEntry, sql::kCountRefused,    sql::kForgetRefused,
-        sql::kRemoveEntry,      sql::kAdoptSlot,   sql::kReadSlots,       sql::kNewestEntry,
-        sql::kInsertEvent,      sql::kReadTail,    sql::kReadNewest,      sql::kFindReach,
-        sql::kRemoveRun,        sql::kEvictOldest, sql::kEvictOlder,      sql::kReadOldestTime,
-        sql::kCountOutbox,      sql::kListRuns})
+       {sql::kInsertHost,     sql::kSetHost,          sql::kReadHost,          sql::kAppendStep,
+        sql::kCarryStep,      sql::kReadPending,      sql::kReadPendingBeside, sql::kReadUnconfirmed,
+        sql::kReadStepEvent,  sql::kReadStepsOfLease, sql::kRefuseEntry,       sql::kCountRefused,
+        sql::kForgetRefused,  sql::kRemoveEntry,      sql::kAdoptSlot,         sql::kReadSlots,
+        sql::kNewestEntry,    sql::kInsertEvent,      sql::kReadTail,          sql::kReadNewest,
+        sql::kFindReach,      sql::kRemoveRun,        sql::kEvictOldest,       sql::kEvictOlder,
+        sql::kReadOldestTime, sql::kCountOutbox,      sql::kListRuns})
     sqlite::Statement(database, sql);
 }
 

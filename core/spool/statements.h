@@ -22,6 +22,7 @@ extern const std::string_view kReadHost;
 extern const std::string_view kAppendStep;
 extern const std::string_view kCarryStep;
 extern const std::string_view kReadPending;
+extern const std::string_view kReadPendingBeside;
 extern const std::string_view kReadUnconfirmed;
 extern const std::string_view kReadStepsOfLease;
 extern const std::string_view kReadStepEvent;

@@ -101,6 +101,19 @@ struct Fixture : Migrated {
 
 BOOST_FIXTURE_TEST_SUITE(cancel, Fixture)
 
+BOOST_AUTO_TEST_CASE(a_run_whose_project_is_locked_is_being_stopped_and_ends_later) {
+  const RunId run_id = start();
+  script("INSERT INTO projects (id, spec_json, updated_at) VALUES ('p', '{}', now())");
+  {
+    const integration::LockedRow lock(url(), "SELECT 1 FROM projects");
+    BOOST_TEST((canceller.cancel(run_id).kind == Kind::kStopping));
+    BOOST_TEST(read(run_id).events.empty());
+  }
+  expire(61);  // the canceller's own lease
+  BOOST_TEST((canceller.cancel(run_id).kind == Kind::kEnded));
+  check_cancelled(run_id, 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_run_that_waits_ends_at_once_and_is_never_taken) {
   const RunId run_id = start();
   const CancelOutcome outcome = canceller.cancel(run_id);

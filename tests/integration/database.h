@@ -73,9 +73,42 @@ class Database {
   gp::Secret url_;
 };
 
+/// The lock that somebody's transaction has on the rows of a query, until it is released.
+class LockedRow {
+ public:
+  LockedRow(const gp::Secret& url, const std::string& query) : session_(url, "lock") {
+    session_.run_script("BEGIN; " + query + " FOR UPDATE");
+  }
+  /// Any thread, while nobody else uses this object.
+  void release() const { session_.run_script("COMMIT"); }
+
+ private:
+  mutable gp::pg::Session session_;
+};
+
 /// The same with our tables.
 struct Migrated : Database {
   Migrated() { gp::runlog::migrate(url()); }
+};
+
+/// A pooler in transaction mode before the private server's own database, for one case.
+struct Pooled {
+  Pooled() { control("start"); }
+  ~Pooled() { control("stop"); }
+  Pooled(const Pooled&) = delete;
+  Pooled& operator=(const Pooled&) = delete;
+
+  gp::Secret url() const {
+    std::string url = control("address");
+    while (url.ends_with('\n')) url.pop_back();
+    return gp::Secret(url);
+  }
+
+ private:
+  static std::string control(const std::string& verb) {
+    return support::run_or_throw(std::string(GP_SOURCE_DIR) + "/tests/support/private-postgres " +
+                                 GP_POSTGRES_FOLDER + " pooler-" + verb);
+  }
 };
 
 inline gp::project::StartRequest request(const std::string& project_id, const std::string& chat_id = "chat") {

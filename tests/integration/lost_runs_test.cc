@@ -69,6 +69,19 @@ struct Fixture : Migrated {
 
 BOOST_FIXTURE_TEST_SUITE(lost_runs, Fixture)
 
+BOOST_AUTO_TEST_CASE(a_lost_run_whose_project_is_locked_keeps_no_reader_waiting_and_is_lost_again) {
+  const Claim lost = begun("lost");
+  expire(lost, 100);
+  {
+    const integration::LockedRow lock(url(), "SELECT 1 FROM projects");
+    BOOST_TEST(!lost_runs.end(lost.lease.run_id, seconds(60)));
+    BOOST_TEST(read(lost).events.size() == 1u);
+  }
+  expire(lost, 100);
+  BOOST_TEST(lost_runs.end(lost.lease.run_id, seconds(60)));
+  BOOST_TEST((read(lost).standing == RunTail::Standing::kEnded));
+}
+
 BOOST_AUTO_TEST_CASE(a_sweep_names_the_runs_with_news_and_those_without_a_worker_and_no_other) {
   const Claim quiet = begun("quiet");
   const Claim news = begun("news");

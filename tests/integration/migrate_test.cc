@@ -5,11 +5,13 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
 
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/runlog/project_documents.h"
 #include "core/runlog/schema.h"
@@ -108,6 +110,33 @@ BOOST_FIXTURE_TEST_CASE(an_early_database_that_does_not_say_who_fits_is_understo
   BOOST_TEST(schema().version == gp::runlog::known_schema_version());
   BOOST_TEST(schema().compatible_from == 1);
   gp::runlog::migrate(url());
+  BOOST_TEST(value("SELECT max(compatible_from) FROM generation_schema") != "null");
+}
+
+BOOST_FIXTURE_TEST_CASE(migrating_again_waits_for_nobody_who_reads_or_writes_the_schemas_table, Migrated) {
+  gp::pg::Session reader(url(), "reader");
+  reader.run_script("BEGIN; LOCK TABLE generation_schema IN ROW EXCLUSIVE MODE");
+  std::vector<std::string> applied{"none yet"};
+  const auto begun = gp::steady_now();
+  BOOST_CHECK_NO_THROW(applied = gp::runlog::migrate(url()));
+  BOOST_TEST(applied.empty());
+  BOOST_TEST((gp::steady_now() - begun < std::chrono::seconds(1)));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_migration_tries_a_few_times_for_a_table_that_somebody_holds_and_says_so, SchemaOf) {
+  gp::runlog::migrate(url());
+  script("ALTER TABLE generation_schema DROP COLUMN compatible_from");
+  gp::pg::Session reader(url(), "reader");
+  reader.run_script("BEGIN; LOCK TABLE generation_schema IN ACCESS SHARE MODE");
+  BOOST_CHECK_EXCEPTION(gp::runlog::migrate(url()), gp::Error, [](const gp::Error& error) {
+    return error.kind() == gp::ErrorKind::kUnavailable &&
+           std::string_view(error.what()).find("pg_stat_activity") != std::string_view::npos;
+  });
+  const std::jthread releasing([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2200));
+    reader.run_script("COMMIT");
+  });
+  BOOST_CHECK_NO_THROW(gp::runlog::migrate(url()));
   BOOST_TEST(value("SELECT max(compatible_from) FROM generation_schema") != "null");
 }
 

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <csignal>
 #include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -17,6 +19,7 @@ using gp::runlog::Claim;
 using gp::runlog::Lease;
 using gp::runlog::RunIntake;
 using gp::runlog::RunQueue;
+using integration::LockedRow;
 using integration::Migrated;
 using integration::request;
 using std::chrono::milliseconds;
@@ -103,6 +106,110 @@ BOOST_AUTO_TEST_CASE(after_an_outage_owners_get_a_lease_of_grace) {
   expire();
   std::this_thread::sleep_for(milliseconds(2200));
   BOOST_TEST(other.claim(1).size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_beat_that_waited_for_longer_than_a_lease_renews_from_its_end_and_is_an_outage) {
+  start("p");
+  start("q");
+  RunQueue owner = queue("host/0");
+  RunQueue other = queue("host/1");
+  const Lease mine = owner.claim(1).front().lease;
+  const Lease others = other.claim(1).front().lease;
+  {
+    const LockedRow lock(url(), "SELECT 1 FROM generation_runs WHERE run_id = '" + mine.run_id.str() + "'");
+    const std::jthread releasing([&] {
+      std::this_thread::sleep_for(milliseconds(2500));
+      lock.release();
+    });
+    BOOST_TEST(owner.renew(std::span(&mine, 1)).lost.empty());
+  }
+  BOOST_TEST(value("SELECT lease_expires_at > clock_timestamp() + interval '1 second' FROM generation_runs "
+                   "WHERE run_id = '" +
+                   mine.run_id.str() + "'") == "true");
+  expire();  // the other worker's beat waited as well
+  BOOST_TEST(owner.claim(2).empty());
+  BOOST_TEST(other.renew(std::span(&others, 1)).lost.empty());
+  BOOST_TEST(owner.renew(std::span(&mine, 1)).lost.empty());
+  expire();
+  std::this_thread::sleep_for(milliseconds(2200));
+  BOOST_TEST(owner.claim(2).size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(a_claim_that_lay_at_a_server_that_stood_still_takes_nothing_over) {
+  start("p");
+  RunQueue owner = queue("host/0");
+  const Lease lease = owner.claim(1).front().lease;
+  RunQueue other = queue("host/1");
+  BOOST_TEST(other.claim(1).empty());
+  const pid_t server = std::stoi(
+      value("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = "
+            "'generate-project worker' ORDER BY backend_start DESC LIMIT 1"));
+  BOOST_REQUIRE(::kill(server, SIGSTOP) == 0);
+  const std::jthread continuing([&] {
+    std::this_thread::sleep_for(milliseconds(2500));
+    ::kill(server, SIGCONT);
+  });
+  BOOST_TEST(other.claim(1).empty());
+  BOOST_TEST(value("SELECT lease_expires_at < now() FROM generation_runs") == "true");
+  BOOST_TEST(other.claim(1).empty());  // the owner gets the time to renew
+  BOOST_TEST(owner.renew(std::span(&lease, 1)).lost.empty());
+}
+
+BOOST_AUTO_TEST_CASE(whoever_says_that_there_was_an_outage_takes_nothing_over_for_a_lease) {
+  start("p");
+  queue("host/0").claim(1);
+  RunQueue other = queue("host/1");
+  BOOST_TEST(other.claim(1).empty());
+  expire();
+  other.grant_grace();
+  BOOST_TEST(other.claim(1).empty());
+  std::this_thread::sleep_for(milliseconds(2200));
+  BOOST_TEST(other.claim(1).size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_worker_does_not_take_its_own_runs_from_itself) {
+  start("p");
+  RunQueue owner = queue("host/0");
+  const Lease lease = owner.claim(1).front().lease;
+  expire();
+  BOOST_TEST(owner.claim(1, std::span(&lease, 1)).empty());
+  BOOST_TEST(owner.renew(std::span(&lease, 1)).lost.empty());
+  expire();
+  BOOST_TEST(owner.claim(1).size() == 1u);  // it is not in the book any more
+}
+
+BOOST_AUTO_TEST_CASE(a_project_that_somebody_is_about_to_insert_or_has_locked_keeps_no_claim_waiting) {
+  start("p");
+  const auto begun = gp::steady_now();
+  gp::pg::Session inserting(url(), "app");
+  inserting.run_script("BEGIN; INSERT INTO projects (id, spec_json, updated_at) VALUES ('p', '{}', now())");
+  const auto claims = queue("host/0").claim(1);
+  BOOST_REQUIRE(claims.size() == 1u);
+  BOOST_TEST(claims.front().project_writable);
+  inserting.run_script("ROLLBACK; BEGIN; LOCK TABLE projects");
+  start("q");
+  BOOST_TEST(queue("host/1").claim(1).size() == 1u);
+  BOOST_TEST((gp::steady_now() - begun < seconds(20)));
+}
+
+BOOST_AUTO_TEST_CASE(a_cancelled_run_whose_project_is_locked_is_left_to_its_lease_and_the_next_one_is_taken) {
+  start("p");
+  const std::string cancelled = value("SELECT run_id FROM generation_runs");
+  script("UPDATE generation_runs SET cancel_attempt = attempt");
+  start("q");
+  script("INSERT INTO projects (id, spec_json, updated_at) VALUES ('p', '{}', now())");
+  RunQueue worker = queue("host/0");
+  {
+    const LockedRow lock(url(), "SELECT 1 FROM projects WHERE id = 'p'");
+    const auto claims = worker.claim(2);
+    BOOST_REQUIRE(claims.size() == 1u);
+    BOOST_TEST(claims.front().request.project_id.str() == "q");
+    BOOST_TEST(value("SELECT state FROM generation_runs WHERE run_id = '" + cancelled + "'") == "running");
+  }
+  expire();
+  queue("host/1").claim(2);
+  BOOST_TEST(value("SELECT error_code FROM generation_runs WHERE run_id = '" + cancelled + "'") ==
+             "cancelled");
 }
 
 BOOST_AUTO_TEST_CASE(what_a_dead_worker_held_is_free_at_once_its_attempt_unused_and_nothing_of_others) {

@@ -24,21 +24,27 @@ using gp::runlog::EventReader;
 using gp::runlog::EventWriter;
 using gp::runlog::RunTail;
 using gp::runlog::WriteOutcome;
+using integration::LockedRow;
 using integration::Migrated;
+using integration::Pooled;
 using integration::request;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 namespace {
 
+Claim claim_from(const gp::Secret& url, const std::string& project_id, const std::string& chat_id = "chat") {
+  gp::runlog::RunIntake(url).start(request(project_id, chat_id));
+  auto claims = gp::runlog::RunQueue(url, url, {"host/0", seconds(30)}).claim(10);
+  BOOST_REQUIRE(claims.size() == 1u);
+  return claims.front();
+}
+
 struct Fixture : Migrated {
   EventWriter writer{url()};
 
   Claim claim(const std::string& project_id, const std::string& chat_id = "chat") const {
-    gp::runlog::RunIntake(url()).start(request(project_id, chat_id));
-    auto claims = gp::runlog::RunQueue(url(), url(), {"host/0", seconds(30)}).claim(10);
-    BOOST_REQUIRE(claims.size() == 1u);
-    return claims.front();
+    return claim_from(url(), project_id, chat_id);
   }
 
   /// Runs p0, p1 ... taken at once.
@@ -84,6 +90,19 @@ struct Fixture : Migrated {
 };
 
 using Outcomes = std::vector<WriteOutcome>;
+
+/// Our tables behind a pooler: in the one database that it knows, for one case.
+struct PooledTables : Pooled {
+  gp::Secret direct{integration::server_url()};
+
+  PooledTables() { gp::runlog::migrate(direct); }
+  ~PooledTables() {
+    gp::pg::Session(direct, "test")
+        .run_script("DROP TABLE generation_events, generation_runs, generation_schema, projects CASCADE");
+  }
+  PooledTables(const PooledTables&) = delete;
+  PooledTables& operator=(const PooledTables&) = delete;
+};
 
 }  // namespace
 
@@ -256,6 +275,103 @@ BOOST_AUTO_TEST_CASE(a_table_that_refuses_one_of_five_documents_loses_that_docum
   BOOST_TEST(value("SELECT string_agg(id, '' ORDER BY id) FROM projects WHERE spec_json->>'n' = '1'") ==
              "abde");
   BOOST_TEST((read(ending, 0).standing == RunTail::Standing::kEnded));
+}
+
+BOOST_AUTO_TEST_CASE(a_project_that_somebody_has_locked_keeps_its_own_run_waiting_and_no_other) {
+  const Claim locked = claim("locked");
+  const Claim ending = claim("ending");
+  const Claim good = claim("good");
+  const std::vector<Step> steps{with_document(step(locked, 1), R"({"n": 1})"), last_step(ending, 1, true),
+                                with_document(step(locked, 2), R"({"n": 2})"), step(good, 1)};
+  using enum WriteOutcome;
+  {
+    const LockedRow lock(url(), "SELECT 1 FROM projects WHERE id = 'locked'");
+    const auto begun = gp::steady_now();
+    BOOST_TEST((writer.write_around_locks(steps) == Outcomes{kLocked, kWritten, kLocked, kWritten}));
+    BOOST_TEST((gp::steady_now() - begun < seconds(10)));
+    BOOST_TEST(read(locked, 0).events.empty());  // no event without its document
+    BOOST_TEST((read(ending, 0).standing == RunTail::Standing::kEnded));
+    // It is known to be locked by now: the others do not wait for it again.
+    BOOST_TEST((writer.write_around_locks(std::vector<Step>{step(good, 2), steps[0]}) ==
+                Outcomes{kWritten, kLocked}));
+    BOOST_CHECK_EXCEPTION(write({steps[0]}), gp::Error,
+                          [](const gp::Error& error) { return error.kind() == gp::ErrorKind::kUnavailable; });
+  }
+  BOOST_TEST(
+      (writer.write_around_locks(steps) == Outcomes{kWritten, kAlreadyWritten, kWritten, kAlreadyWritten}));
+  BOOST_TEST(document("locked") == R"({"n": 2})");
+}
+
+BOOST_AUTO_TEST_CASE(an_end_that_waits_for_a_locked_project_waits_as_a_whole) {
+  const Claim run = claim("p");
+  {
+    const LockedRow lock(url(), "SELECT 1 FROM projects WHERE id = 'p'");
+    BOOST_TEST((writer.write_around_locks(std::vector<Step>{last_step(run, 1, true)}) ==
+                Outcomes{WriteOutcome::kLocked}));
+    BOOST_TEST(value("SELECT state FROM generation_runs") == "running");
+  }
+  BOOST_TEST((write({last_step(run, 1, true)}) == Outcomes{WriteOutcome::kWritten}));
+}
+
+BOOST_FIXTURE_TEST_CASE(through_a_pooler_nothing_waits_long_for_a_locked_project_either, PooledTables) {
+  const Claim locked = claim_from(url(), "locked");
+  const Claim good = claim_from(url(), "good");
+  const std::vector<Step> steps{Fixture::step(locked, 1), Fixture::step(good, 1)};
+  EventWriter writer(url());
+  using enum WriteOutcome;
+  {
+    const LockedRow lock(direct, "SELECT 1 FROM projects WHERE id = 'locked'");
+    const auto begun = gp::steady_now();
+    BOOST_TEST((writer.write_around_locks(steps) == Outcomes{kLocked, kWritten}));
+    BOOST_TEST((gp::steady_now() - begun < seconds(10)));
+  }
+  BOOST_TEST((writer.write_around_locks(steps) == Outcomes{kWritten, kAlreadyWritten}));
+  gp::pg::Session next(url(), "test");
+  BOOST_REQUIRE(next.is_pooled());
+  BOOST_TEST(next.run({"timeout", "SELECT current_setting('lock_timeout') AS value"}).text(0, "value") ==
+             "0");
+}
+
+BOOST_AUTO_TEST_CASE(steps_that_can_never_be_written_stop_no_other_run) {
+  const Claim bad = claim("bad");
+  const Claim good = claim("good");
+  const Step unwritable = step(bad, 2);
+  script("ALTER TABLE generation_events ADD CONSTRAINT small CHECK (run_id <> '" + bad.lease.run_id.str() +
+         "' OR id < 2)");
+  using enum WriteOutcome;
+  BOOST_TEST((writer.write_around_locks(std::vector<Step>{step(bad, 1), step(good, 1), unwritable}) ==
+              Outcomes{kRefused, kWritten, kRefused}));
+  BOOST_TEST(read(bad, 0).events.empty());
+  BOOST_CHECK_THROW(write({step(bad, 1), unwritable}), gp::Error);
+}
+
+BOOST_AUTO_TEST_CASE(what_may_be_mended_from_outside_is_not_refused_for_good) {
+  const Claim run = claim("p");
+  script("ALTER TABLE generation_events RENAME TO elsewhere");
+  BOOST_CHECK_THROW(writer.write_around_locks(std::vector<Step>{step(run, 1)}), gp::Error);
+  script("ALTER TABLE elsewhere RENAME TO generation_events");
+  BOOST_TEST((write({step(run, 1)}) == Outcomes{WriteOutcome::kWritten}));
+}
+
+BOOST_AUTO_TEST_CASE(a_cost_beyond_all_bounds_ends_the_run_all_the_same) {
+  const Claim run = claim("p");
+  Step last = last_step(run, 1, true);
+  last.end->cost_usd = 1e12;
+  BOOST_TEST((write({last}) == Outcomes{WriteOutcome::kWritten}));
+  BOOST_TEST(value("SELECT cost_usd FROM generation_runs") == "99999.000000");
+}
+
+BOOST_AUTO_TEST_CASE(a_step_under_a_former_lease_does_not_take_those_under_the_valid_one_with_it) {
+  const Claim run = claim("p");
+  Step former = step(run, 1);
+  former.token = gp::LeaseToken("0a7a3f0e-1111-4222-8333-444455556666");
+  former.event.data["text"] = "other";
+  Step former_too = former;
+  former_too.event.id = 2;
+  using enum WriteOutcome;
+  BOOST_TEST((write({former, step(run, 1), former_too, with_document(step(run, 2), R"({"n": 2})")}) ==
+              Outcomes{kFenced, kWritten, kFenced, kWritten}));
+  BOOST_TEST(document("p") == R"({"n": 2})");
 }
 
 BOOST_AUTO_TEST_CASE(a_batch_that_fails_at_its_commit_is_not_written_and_the_next_one_is) {

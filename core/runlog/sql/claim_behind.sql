@@ -61,7 +61,7 @@ unlocked AS (
 )
 UPDATE generation_runs r
 SET state = 'running', takes = r.takes + 1, started_at = now(), lease_owner = $2, lease_token = gen_random_uuid(),
-    lease_expires_at = now() + make_interval(secs => $3::double precision),
+    lease_expires_at = clock_timestamp() + make_interval(secs => $3::double precision),
     takeover_wait_s = CASE WHEN r.takes = 0 THEN 0 ELSE least(300, $4::integer * 3 ^ (r.takes - 1)) END
 FROM unlocked w
 WHERE r.run_id = w.run_id

@@ -2,11 +2,12 @@
 -- most $6. Each row goes to one of several workers at once; for the caps to hold they take turns (lock_queue). Looks at the oldest of
 -- the queue only; claim_behind.sql looks further. A run that lost its worker waits longer each time before it is taken again; one
 -- that is to be cancelled, or was taken $7 times, is taken at once, to be ended. $1 how many, $2 owner of the leases, $3 lease in seconds,
--- $4 whether expired leases may be taken now, $8 the wait before the third take, in seconds: each one after it is three times as long.
+-- $4 whether expired leases may be taken now, $8 the wait before the third take, in seconds: each one after it is three times as long,
+-- $9 runs whose leases the worker itself holds: it would take them from itself.
 WITH abandoned AS (
   SELECT run_id, lease_token
   FROM generation_runs
-  WHERE $4::boolean AND state = 'running' AND lease_expires_at < now()
+  WHERE $4::boolean AND state = 'running' AND lease_expires_at < now() AND run_id <> ALL ($9::uuid[])
     AND (lease_expires_at < now() - make_interval(secs => takeover_wait_s) OR cancel_attempt = attempt OR takes >= $7::integer)
   ORDER BY start_order
   LIMIT $1::integer
@@ -49,7 +50,7 @@ waiting AS (
 )
 UPDATE generation_runs r
 SET state = 'running', takes = r.takes + 1, started_at = now(), lease_owner = $2, lease_token = gen_random_uuid(),
-    lease_expires_at = now() + make_interval(secs => $3::double precision),
+    lease_expires_at = clock_timestamp() + make_interval(secs => $3::double precision),
     takeover_wait_s = CASE WHEN r.takes = 0 THEN 0 ELSE least(300, $8::integer * 3 ^ (r.takes - 1)) END
 FROM waiting w
 WHERE r.run_id = w.run_id

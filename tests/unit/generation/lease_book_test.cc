@@ -55,6 +55,26 @@ BOOST_AUTO_TEST_CASE(only_the_lease_that_is_named_by_its_token_is_lost) {
   BOOST_TEST(book.held().empty());
 }
 
+BOOST_AUTO_TEST_CASE(the_end_under_a_former_lease_leaves_the_one_taken_anew_in_the_book) {
+  LeaseBook book;
+  book.add(kLease);
+  const auto newer = book.add({kLease.run_id, kNewerToken});
+  book.remove(kLease.run_id, kLease.token);
+  BOOST_REQUIRE(book.held().size() == 1u);
+  BOOST_TEST(book.held().front().token.str() == kNewerToken.str());
+  BOOST_TEST(!newer->is_lost);
+  book.remove(kLease.run_id, kNewerToken);
+  BOOST_TEST(book.held().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_lease_that_another_one_of_its_run_replaces_is_lost) {
+  LeaseBook book;
+  const auto former = book.add(kLease);
+  const auto newer = book.add({kLease.run_id, kNewerToken});
+  BOOST_TEST(former->is_lost);
+  BOOST_TEST(!newer->is_lost);
+}
+
 BOOST_AUTO_TEST_CASE(who_has_not_slept_asks_for_no_beat) {
   LeaseBook book;
   LeaseWatch watch(book, book.add(kLease), milliseconds(60000), kNoRing);

@@ -32,6 +32,12 @@ Step step(std::int64_t id) {
           {}};
 }
 
+Step of_other_run(std::int64_t id) {
+  Step other = step(id);
+  other.run_id = spool_test::run_number(7);
+  return other;
+}
+
 std::vector<std::int64_t> ids_of(Outbox& outbox) {
   std::vector<std::int64_t> ids;
   for (const auto& entry : outbox.pending(1000)) ids.push_back(entry.step.event.id);
@@ -224,6 +230,28 @@ BOOST_AUTO_TEST_CASE(steps_of_a_file_that_is_set_aside_go_on_in_the_new_one) {
   BOOST_TEST((ids_of(outbox) == Ids{1, 2}));
   BOOST_TEST(files_set_aside(path) == 1u);
   BOOST_TEST(Outbox(path, 0).spool_id() == spool_id);
+}
+
+BOOST_AUTO_TEST_CASE(a_damaged_step_loses_what_follows_of_its_run_and_nothing_of_other_runs) {
+  Outbox outbox(path, 0);
+  for (const std::int64_t id : {1, 2, 11, 3, 12}) outbox.append(id > 10 ? of_other_run(id) : step(id));
+  gp::sqlite::Database(path).run_script("UPDATE outbox SET data = 'torn' WHERE event_id = 2");
+  BOOST_TEST((ids_of(outbox) == Ids{1, 11, 12}));
+  BOOST_TEST(files_set_aside(path) == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(runs_and_entries_that_are_set_aside_do_not_hide_what_is_behind_them) {
+  Outbox outbox(path, 0);
+  for (const std::int64_t id : {1, 2, 11, 3, 12}) outbox.append(id > 10 ? of_other_run(id) : step(id));
+  const auto ids = [&](const Outbox::Beside& beside, int limit) {
+    Ids found;
+    for (const auto& entry : outbox.pending(limit, beside)) found.push_back(entry.step.event.id);
+    return found;
+  };
+  const auto sequences = sequences_of(outbox);
+  BOOST_TEST((ids({.runs = {step(1).run_id.str()}, .sequences = {}}, 10) == Ids{11, 12}));
+  BOOST_TEST((ids({.runs = {}, .sequences = {sequences[0], sequences[2]}}, 2) == Ids{2, 3}));
+  BOOST_TEST((ids({.runs = {step(1).run_id.str()}, .sequences = {sequences[2]}}, 10) == Ids{12}));
 }
 
 BOOST_AUTO_TEST_CASE(a_spool_of_another_version_is_set_aside) {

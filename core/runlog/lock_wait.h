@@ -1,0 +1,25 @@
+#pragma once
+
+#include <chrono>
+
+#include "core/base/error.h"
+#include "core/pg/session.h"
+
+namespace gp::runlog {
+
+/// How long a statement that touches the table `projects` waits for a lock. Rows of that table are the
+/// calling app's as well, and it may hold one for as long as it likes: nobody else's run may wait for it.
+inline constexpr std::chrono::milliseconds kLockPatience{1500};
+/// The same for a row that was waited for before.
+inline constexpr std::chrono::milliseconds kShortLockPatience{200};
+
+enum class LockScope { kSession, kTransaction };
+
+/// The statement after which nothing waits longer than `patience` for a lock. For a session only where no
+/// pooler is between (pg::Session::is_pooled).
+pg::Call limit_lock_wait(std::chrono::milliseconds patience, LockScope scope);
+
+/// Was a lock not to be had in time? Error(kUnavailable), but the database is not away.
+bool is_lock_timeout(const Error& error);
+
+}  // namespace gp::runlog
