@@ -1,5 +1,6 @@
 #include "handlers/ctl/follow.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <span>
 #include <string>
@@ -15,6 +16,13 @@ namespace {
 constexpr std::chrono::seconds kSlowTimer{2};  // a lost ring costs at most this
 constexpr int kPage = 100;
 
+/// "[######    ] 3 of 5"
+std::string progress(int done, int total) {
+  constexpr int kWidth = 20;
+  const int filled = total > 0 ? std::clamp(done * kWidth / total, 0, kWidth) : 0;
+  return fmt::format("[{:#<{}}{: <{}}] {} of {}", "", filled, "", kWidth - filled, done, total);
+}
+
 std::string describe(const runlog::StoredEvent& event) {
   const Json data = parse_json(event.data);
   const auto text = [&](const char* member) { return data.value(member, std::string()); };
@@ -25,8 +33,8 @@ std::string describe(const runlog::StoredEvent& event) {
     return line + fmt::format("{} sections", data.at("plan").at("sections").size());
   if (event.type == "section_started") return line + fmt::format("{} {}", text("section_id"), text("name"));
   if (event.type == "section_completed") {
-    return line + fmt::format("{} {} ({} of {})", text("section_id"), text("name"), data.value("index", 0),
-                              data.value("total", 0));
+    return line + fmt::format("{} {} {}", progress(data.value("index", 0), data.value("total", 0)),
+                              text("section_id"), text("name"));
   }
   if (event.type == "run_completed")
     return line + fmt::format("{} ms", data.value("duration_ms", std::int64_t{0}));

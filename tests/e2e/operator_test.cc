@@ -286,6 +286,17 @@ BOOST_AUTO_TEST_CASE(runs_are_listed_newest_first_and_never_with_an_address) {
   BOOST_TEST(program("runs --state wrong").exit_code == 64);
 }
 
+BOOST_AUTO_TEST_CASE(a_run_is_followed_on_the_command_line_with_its_progress) {
+  const std::string run_id = stack().start(start_body("operation_tail"));
+  const auto followed = program("tail " + run_id);
+  BOOST_TEST(followed.exit_code == 0);
+  BOOST_TEST(holds(followed.output, "[######              ] 1 of 3 sec_01"));
+  BOOST_TEST(holds(followed.output, "[####################] 3 of 3 sec_03"));
+  BOOST_TEST(holds(followed.output, "run_completed"));
+  const auto json = program("tail --json " + run_id);
+  BOOST_TEST(holds(json.output, R"("event":"run_completed")"));
+}
+
 BOOST_AUTO_TEST_CASE(a_run_is_cancelled_from_the_command_line_once_and_for_all) {
   stack().set_rate("stopped_by_hand", 20);
   const Json body = start_body("stopped_by_hand");
