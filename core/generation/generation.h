@@ -83,6 +83,7 @@ std::chrono::milliseconds time_left(std::chrono::milliseconds limit, const Earli
 class Generation {
  public:
   Generation(const Tools& tools, runlog::Claim claim, Orders orders);
+  Generation(Tools&& tools, runlog::Claim claim, Orders orders) = delete;  // it is kept by reference
 
   /// Never throws.
   void run() noexcept;

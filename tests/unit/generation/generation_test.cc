@@ -104,9 +104,10 @@ struct Worker {
   std::vector<gp::project::Step> run(gp::runlog::Claim claim) {
     std::vector<gp::project::Step> steps;
     const auto no = [] { return false; };
-    gp::generation::Generation generation({config, blocklist, prices, memory, breaker,
-                                           [&](const gp::project::Step& step) { steps.push_back(step); }},
-                                          std::move(claim), {no, no, no});
+    const gp::generation::Tools tools{config,  blocklist,
+                                      prices,  memory,
+                                      breaker, [&](const gp::project::Step& step) { steps.push_back(step); }};
+    gp::generation::Generation generation(tools, std::move(claim), {no, no, no});
     generation.run();
     BOOST_TEST(!generation.was_stopped());
     return steps;
