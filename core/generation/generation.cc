@@ -30,7 +30,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds kFirstRetryWait{500};  // the official client's back-off: 0.5 s doubling to 8 s
 constexpr milliseconds kLongestRetryWait{8000};
 constexpr milliseconds kStopCheck{50};
-constexpr std::size_t kLongestAnswer = 1 << 20;  // what llm::AnswerReader takes
 const Failure kProviderIsDown{
     "llm_unavailable", "the LLM provider has not answered for a while; it is tried with one call at a time",
     "llm_call", true};
@@ -270,7 +269,7 @@ Answer Generation::read_answer(llm::ChatCall call, const llm::Assignment& assign
     turn.succeed();
     if (has_heard_enough_) continue;  // what had arrived already
     answer.text += *piece_of_text;
-    has_heard_enough_ = answer.text.size() > kLongestAnswer;
+    has_heard_enough_ = answer.text.size() > llm::AnswerReader::kMaxBytes;
     if (!answer.parse_problem.empty()) continue;  // read on for the usage and the log
     try {
       reader.push(*piece_of_text);

@@ -14,7 +14,6 @@
 namespace gp::llm {
 namespace {
 
-constexpr std::size_t kMaxBytes = 1 << 20;
 constexpr std::size_t kMaxDepth = 32;
 
 constexpr std::string_view kThinkOpen = "<think>";
@@ -268,7 +267,8 @@ AnswerReader::~AnswerReader() = default;
 void AnswerReader::push(std::string_view text) {
   if (impl_->state == Impl::State::kClosed) return;
   impl_->text += text;
-  if (impl_->text.size() > kMaxBytes) throw Error(ErrorKind::kTooLarge, "the answer is longer than 1 MiB");
+  if (impl_->text.size() > AnswerReader::kMaxBytes)
+    throw Error(ErrorKind::kTooLarge, "the answer is longer than 1 MiB");
   impl_->scan();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,8 @@ struct Piece {
 /// finds the borders of a slice; parse_json is the judge of what is inside. Pure; one thread.
 class AnswerReader {
  public:
+  static constexpr std::size_t kMaxBytes = 1 << 20;
+
   AnswerReader();
   ~AnswerReader();
 

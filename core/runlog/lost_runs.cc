@@ -4,7 +4,6 @@
 
 #include "core/base/error.h"
 #include "core/pg/session.h"
-#include "core/runlog/lock_wait.h"
 #include "core/runlog/run_ending.h"
 #include "core/runlog/schema.h"
 #include "core/runlog/stored_run.h"
@@ -28,12 +27,7 @@ struct LostRuns::Impl {
         session.run(sql::kTakeLostRun, {run_id.str(), kOwner, lost_after.count(), kLeaseSeconds});
     if (taken.empty()) return false;
     const bool is_cancelled = taken.flag(0, "is_cancelled");
-    try {
-      return ender.end(session, read_taken_run(taken, 0), is_cancelled ? cancelled() : worker_lost());
-    } catch (const Error& error) {
-      if (!is_lock_timeout(error)) throw;
-      return false;  // the project's row is locked: the run is lost again in a while
-    }
+    return ender.end(session, read_taken_run(taken, 0), is_cancelled ? cancelled() : worker_lost());
   }
 
   pg::SessionHolder sessions;

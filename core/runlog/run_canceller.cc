@@ -6,7 +6,6 @@
 #include "core/base/error.h"
 #include "core/pg/session.h"
 #include "core/runlog/channels.h"
-#include "core/runlog/lock_wait.h"
 #include "core/runlog/run_ending.h"
 #include "core/runlog/schema.h"
 #include "core/runlog/stored_run.h"
@@ -28,17 +27,6 @@ struct RunCanceller::Impl {
         ender(url, std::move(csv_base_url)),
         lost_after(lost) {}
 
-  /// False where somebody else has the run, or the project's row is locked: whoever takes the run next ends
-  /// it.
-  bool end(pg::Session& session, const TakenRun& run) {
-    try {
-      return ender.end(session, run, cancelled());
-    } catch (const Error& error) {
-      if (!is_lock_timeout(error)) throw;
-      return false;
-    }
-  }
-
   /// The note stays whatever happens next: if this process dies after it, a worker ends the run.
   CancelOutcome cancel(const RunId& run_id) {
     pg::Session& session = sessions.get();
@@ -50,7 +38,7 @@ struct RunCanceller::Impl {
     const pg::Result& taken = answers[1];
     const pg::Result& found = answers[2];
     if (found.empty()) return {};
-    if (!taken.empty() && end(session, read_taken_run(taken, 0)))
+    if (!taken.empty() && ender.end(session, read_taken_run(taken, 0), cancelled()))
       return {Kind::kEnded, "error", cancelled().code, true};
     const std::string state = found.text(0, "state");
     if (state == "running") {

@@ -8,9 +8,11 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
+#include "core/base/report.h"
 #include "core/project/document.h"
 #include "core/project/step.h"
 #include "core/runlog/channels.h"
+#include "core/runlog/lock_wait.h"
 #include "core/runlog/project_row.h"
 #include "sql.h"
 
@@ -91,7 +93,13 @@ RunEnder::RunEnder(Secret database_url, std::string csv_base_url)
     : writer_(std::move(database_url)), csv_base_url_(std::move(csv_base_url)) {}
 
 bool RunEnder::end(pg::Session& session, const TakenRun& run, const RunEnding& ending) {
-  if (!write_end(session, run, ending)) return false;
+  try {
+    if (!write_end(session, run, ending)) return false;
+  } catch (const Error& error) {
+    if (!is_lock_timeout(error)) throw;
+    report::report(report::ProjectNotWritten{run.run_id.str(), error.code()});
+    return false;
+  }
   ring_readers(session, run.run_id);
   return true;
 }

@@ -33,7 +33,8 @@ class RunEnder {
   /// `csv_base_url` as in the settings: the document is folded anew, its logs.csv_url included.
   RunEnder(Secret database_url, std::string csv_base_url);
 
-  /// False where the lease is lost meanwhile. Where a worker has had the attempt, the run's tokens and cost
+  /// False where the lease is lost meanwhile, or where somebody has locked the project's row: whoever takes
+  /// the run next ends it. Where a worker has had the attempt, the run's tokens and cost
   /// are not known from now on. Rings the readers' doorbell. `session` is the caller's, outside of a
   /// transaction. Throws Error(kUnavailable) or Error(kInDoubt) where PostgreSQL is away.
   bool end(pg::Session& session, const TakenRun& run, const RunEnding& ending);

@@ -14,7 +14,6 @@
 #include "core/base/report.h"
 #include "core/pg/session.h"
 #include "core/runlog/channels.h"
-#include "core/runlog/lock_wait.h"
 #include "core/runlog/project_row.h"
 #include "core/runlog/run_ending.h"
 #include "core/runlog/schema.h"
@@ -183,8 +182,6 @@ struct RunQueue::Impl {
     try {
       if (!ender.end(session, run, ending)) return;
     } catch (const Error& error) {
-      if (is_lock_timeout(error))
-        return report::report(report::ProjectNotWritten{run.run_id.str(), error.code()});
       if (is_away(error)) throw;
       return report::report(report::RunUnreadable{run.run_id.str(), error.what()});
     }
