@@ -95,13 +95,21 @@ using Outcomes = std::vector<WriteOutcome>;
 struct PooledTables : Pooled {
   gp::Secret direct{integration::server_url()};
 
-  PooledTables() { gp::runlog::migrate(direct); }
-  ~PooledTables() {
-    gp::pg::Session(direct, "test")
-        .run_script("DROP TABLE generation_events, generation_runs, generation_schema, projects CASCADE");
+  PooledTables() {
+    clear();  // a case that was killed has left them
+    gp::runlog::migrate(direct);
   }
+  ~PooledTables() { clear(); }
   PooledTables(const PooledTables&) = delete;
   PooledTables& operator=(const PooledTables&) = delete;
+
+ private:
+  void clear() const {
+    gp::pg::Session(direct, "test")
+        .run_script(
+            "DROP TABLE IF EXISTS generation_events, generation_runs, generation_schema, projects CASCADE; "
+            "DROP SEQUENCE IF EXISTS generation_start_order");
+  }
 };
 
 }  // namespace
