@@ -24,8 +24,8 @@ namespace gp::generation {
 
 /// Carries steps from the outbox to PostgreSQL: one thread per worker process, in order, in batches, each
 /// batch one transaction; after it the doorbell and a rest of a few milliseconds at most
-/// (runlog::rest_after). The only way a step gets there, in fair weather and after an
-/// outage alike. Generations call submit() and never wait for the database (P3).
+/// (runlog::rest_after). The only way a step gets there, in fair weather and after an outage alike.
+/// Generations call submit() and never wait for the database (P3).
 ///
 /// After a failover to a standby that lacks what the old primary had confirmed, the shipper writes it again:
 /// the newest confirmed step of every run of this process is sent once more after each lost connection, and
@@ -33,14 +33,13 @@ namespace gp::generation {
 /// (known_events.h).
 ///
 /// A step whose COMMIT answer was lost is sent again and recognised by its id. A step that is fenced off, or
-/// that PostgreSQL refuses for what is in it, is
-/// refused (Outbox::refuse) and its run marked lost in the LeaseBook. A run whose project somebody else's
-/// transaction has locked stays in the outbox and is tried again every few seconds; the others go on.
+/// that PostgreSQL refuses for what is in it, is refused (Outbox::refuse) and its run marked lost in the
+/// LeaseBook. A run whose project somebody else's transaction has locked stays in the outbox and is tried
+/// again every few seconds; the others go on.
 ///
-/// While the spool cannot take steps (disk
-/// full) they wait in memory, in order, and that is reported: they survive a database outage but not the
-/// death of this process. Nor does a spool that cannot be read, or cannot give up what is confirmed, hold up
-/// what is in memory.
+/// While the spool cannot take steps (disk full) they wait in memory, in order, and that is reported: they
+/// survive a database outage but not the death of this process. Nor does a spool that cannot be read, or
+/// cannot give up what is confirmed, hold up what is in memory.
 class Shipper {
  public:
   /// The references must outlive the shipper. `on_end` is called, from the thread, when the end of a run is

@@ -1,6 +1,7 @@
 #include "core/generation/shipper.h"
 
 #include <array>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -74,6 +75,14 @@ struct Fixture : integration::Migrated {
             {id, EventType::kSectionStarted, {{"project_id", claim.request.project_id.str()}, {"n", id}}},
             R"({"n": )" + std::to_string(id) + "}",
             {}};
+  }
+
+  /// Puts a file where the spool's folder is, in one step: the thread at work opens and makes files there.
+  void take_spool_away() const {
+    const std::string file = folder.path() + "/file";
+    std::ofstream(file) << "no folder";
+    BOOST_REQUIRE(::renameat2(AT_FDCWD, file.c_str(), AT_FDCWD, (folder.path() + "/deep").c_str(),
+                              RENAME_EXCHANGE) == 0);
   }
 
   std::string events_of(const Claim& claim) const {
@@ -161,8 +170,7 @@ BOOST_AUTO_TEST_CASE(a_spool_that_cannot_be_read_does_not_stop_what_is_in_memory
   AtWork work(*this);
   work.shipper.submit(step(run, 1));
   BOOST_TEST(work.shipper.wait_until_empty(seconds(30)));
-  std::filesystem::remove_all(folder.path() + "/deep");
-  std::ofstream(folder.path() + "/deep") << "no folder";
+  take_spool_away();
   for (int id = 2; id <= 4; ++id) work.shipper.submit(step(run, id));
   BOOST_TEST(has_events(run, 4));
   BOOST_TEST(leases.held().size() == 1u);
@@ -179,8 +187,7 @@ BOOST_AUTO_TEST_CASE(a_step_in_memory_waits_for_those_of_its_run_in_a_spool_that
   const LockedRow lock(url(), "SELECT 1 FROM projects WHERE id = 'p'");
   AtWork work(*this);
   work.shipper.submit(step(run, 1));
-  std::filesystem::remove_all(folder.path() + "/deep");
-  std::ofstream(folder.path() + "/deep") << "no folder";
+  take_spool_away();
   work.shipper.submit(step(run, 2));
   for (int id = 1; id <= 5; ++id) {
     work.shipper.submit(step(other, id));
