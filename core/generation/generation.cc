@@ -1,10 +1,7 @@
 #include "core/generation/generation.h"
 
 #include <algorithm>
-#include <ctime>
-#include <iomanip>
 #include <iterator>
-#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -47,22 +44,6 @@ void tell_outcome(CircuitBreaker::Turn& turn, const llm::CallResult& result) {
   }
 }
 
-/// When an event was written: its `at` (RFC 3339 in UTC with milliseconds).
-std::optional<WallTime> time_of(const project::Event& event) {
-  std::istringstream text(event.data.value("at", std::string()));
-  std::tm fields{};
-  char point = 0;
-  int ms = 0;
-  text >> std::get_time(&fields, "%Y-%m-%dT%H:%M:%S") >> point >> ms;
-  if (!text || point != '.') return std::nullopt;
-  return std::chrono::system_clock::from_time_t(::timegm(&fields)) + milliseconds(ms);
-}
-
-/// 0 where a clock was set back meanwhile.
-milliseconds between(WallTime begin, WallTime end) {
-  return std::max(milliseconds(0), std::chrono::duration_cast<milliseconds>(end - begin));
-}
-
 /// The answer for output.json: as JSON where it is, else as text.
 Json answer_json(const std::string& text) {
   try {
@@ -74,34 +55,6 @@ Json answer_json(const std::string& text) {
 
 }  // namespace
 
-EarlierTakes earlier_takes(std::span<const project::Event> events) {
-  EarlierTakes takes;
-  std::optional<WallTime> take_began;
-  milliseconds worked{0};  // by the take that the loop is at
-  for (const project::Event& event : events) {
-    if (is_terminal(event.type)) {
-      takes = {};
-      worked = milliseconds(0);
-      continue;
-    }
-    const auto at = time_of(event);
-    if (event.type == EventType::kRunStarted) {
-      ++takes.count;
-      takes.worked += std::exchange(worked, milliseconds(0));
-      take_began = at;
-      if (!takes.began) takes.began = at;
-    } else if (at && take_began) {
-      worked = between(*take_began, *at);
-    }
-  }
-  takes.worked += worked;
-  return takes;
-}
-
-milliseconds time_left(milliseconds limit, const EarlierTakes& earlier) {
-  return std::max(limit - earlier.worked, limit / 4);
-}
-
 Generation::Generation(const Tools& tools, runlog::Claim claim, Orders orders)
     : tools_(tools),
       claim_(std::move(claim)),
@@ -109,7 +62,7 @@ Generation::Generation(const Tools& tools, runlog::Claim claim, Orders orders)
       log_(tools.config.csv_log_dir, claim_.lease.run_id),
       writer_(claim_, project::csv_url(tools.config.csv_base_url, claim_.lease.run_id), tools.submit),
       earlier_(earlier_takes(claim_.events)),
-      took_before_(earlier_.began ? between(*earlier_.began, wall_now()) : milliseconds(0)),
+      took_before_(time_since(earlier_, wall_now())),
       deadline_(started_ + time_left(tools.config.run_timeout_s, earlier_)),
       model_(tools.config.model_primary),
       backoff_(kFirstRetryWait, kLongestRetryWait) {}

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <functional>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "core/base/config.h"
 #include "core/generation/circuit_breaker.h"
 #include "core/generation/csv_log.h"
+#include "core/generation/earlier_takes.h"
 #include "core/generation/provider_memory.h"
 #include "core/generation/spending.h"
 #include "core/generation/step_writer.h"
@@ -20,7 +20,6 @@
 #include "core/llm/chat_call.h"
 #include "core/llm/prices.h"
 #include "core/project/blocklist.h"
-#include "core/project/event.h"
 #include "core/runlog/run_queue.h"
 
 namespace gp::generation {
@@ -44,23 +43,6 @@ struct Orders {
       is_lost;  ///< the lease is lost: write nothing at all. Asked before anything is written
   std::function<bool()> is_cancelled;  ///< somebody wants the run to end: stop the call and say so
 };
-
-/// What the events of an attempt tell of its earlier takes: of workers that died on it or gave it back.
-struct EarlierTakes {
-  /// Their run_started, also those that MODEL_FALLBACK has caused: one call of the LLM each, for all we know.
-  int count = 0;
-  std::optional<WallTime> began = {};   ///< the first of them
-  std::chrono::milliseconds worked{0};  ///< from each one's run_started to its last event, added up
-};
-
-/// `events`: the run's so far. The attempt's are those after the last terminal one.
-EarlierTakes earlier_takes(std::span<const project::Event> events);
-
-/// How long a take may go on, of an attempt that may last `limit` (RUN_TIMEOUT_S) in all. The limit is one of
-/// work: the time between two takes is nobody's work and does not count, because a run that waited through an
-/// outage must not fail for it. A take always has a quarter of the limit, so that it can make a call and the
-/// teacher gets the sections that are missing: an attempt of many takes may last somewhat longer.
-std::chrono::milliseconds time_left(std::chrono::milliseconds limit, const EarlierTakes& earlier);
 
 /// One take of one attempt of a run, from claim to terminal event, on a thread of its own. It reads top to
 /// bottom: it pulls the answer from the LLM and hands each finished part on; it never waits for PostgreSQL.

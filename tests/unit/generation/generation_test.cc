@@ -1,4 +1,4 @@
-// Generations with a provider that follows a script, and what they take over from earlier takes.
+// Generations with a provider that follows a script, and what they do about earlier takes.
 
 #include "core/generation/generation.h"
 
@@ -16,65 +16,8 @@
 #include "tests/unit/generation/scripted_provider.h"
 
 using gp::Json;
-using gp::generation::EarlierTakes;
 using gp::generation::ProviderMemory;
 using gp::project::EventType;
-using std::chrono::milliseconds;
-
-namespace {
-
-gp::project::Event event(EventType type, const std::string& at, Json members = Json::object()) {
-  members["at"] = at;
-  return {1, type, std::move(members)};
-}
-
-}  // namespace
-
-BOOST_AUTO_TEST_SUITE(takes)
-
-BOOST_AUTO_TEST_CASE(the_takes_of_an_attempt_are_those_after_the_last_end) {
-  const auto takes = gp::generation::earlier_takes(
-      std::vector{event(EventType::kRunStarted, "2026-11-23T08:00:00.000Z"),
-                  event(EventType::kError, "2026-11-23T08:10:00.000Z"),
-                  event(EventType::kRunStarted, "2026-11-23T09:00:00.250Z"),
-                  event(EventType::kPlanCompleted, "2026-11-23T09:00:10.250Z"),
-                  event(EventType::kSectionStarted, "2026-11-23T09:00:30.250Z"),
-                  event(EventType::kRunStarted, "2026-11-23T11:00:00.000Z"),
-                  event(EventType::kSectionCompleted, "2026-11-23T11:00:05.000Z")});
-  BOOST_TEST(takes.count == 2);
-  BOOST_REQUIRE(takes.began.has_value());
-  BOOST_TEST(gp::format_rfc3339(*takes.began) == "2026-11-23T09:00:00.250Z");
-  BOOST_TEST(takes.worked.count() == 35'000);  // and not the two hours in between
-}
-
-BOOST_AUTO_TEST_CASE(an_attempt_that_begins_has_none) {
-  BOOST_TEST(gp::generation::earlier_takes({}).count == 0);
-  const auto takes =
-      gp::generation::earlier_takes(std::vector{event(EventType::kRunStarted, "2026-11-23T08:00:00.000Z"),
-                                                event(EventType::kError, "2026-11-23T08:10:00.000Z")});
-  BOOST_TEST(takes.count == 0);
-  BOOST_TEST(!takes.began.has_value());
-  BOOST_TEST(takes.worked.count() == 0);
-}
-
-BOOST_AUTO_TEST_CASE(a_clock_that_was_set_back_takes_no_time_away) {
-  const auto takes = gp::generation::earlier_takes(
-      std::vector{event(EventType::kRunStarted, "2026-11-23T08:10:00.000Z"),
-                  event(EventType::kPlanCompleted, "2026-11-23T08:00:00.000Z")});
-  BOOST_TEST(takes.worked.count() == 0);
-}
-
-BOOST_AUTO_TEST_CASE(a_take_has_what_earlier_ones_left_of_the_time_and_a_quarter_of_it_at_least) {
-  const auto left = [](int worked_s) {
-    return time_left(milliseconds(900'000), EarlierTakes{.count = 1, .worked = milliseconds(worked_s * 1000)})
-        .count();
-  };
-  BOOST_TEST(left(0) == 900'000);
-  BOOST_TEST(left(300) == 600'000);
-  BOOST_TEST(left(5000) == 225'000);
-}
-
-BOOST_AUTO_TEST_SUITE_END()
 
 namespace {
 
