@@ -3,9 +3,9 @@
 #include <string>
 #include <string_view>
 
-#include "core/base/utf8.h"
 #include "core/project/checks.h"
 #include "core/project/redaction.h"
+#include "core/project/shown_fault.h"
 
 namespace gp::llm {
 
@@ -13,21 +13,12 @@ extern const std::string_view kSystemPromptText;
 
 namespace {
 
-// A repair needs to see what was wrong, not each time it was.
-constexpr std::size_t kMaxFaults = 50;
-constexpr std::size_t kMaxFaultLength = 200;  // characters, with the three dots of a cut
-
-/// Redacted before it is cut: half an address would no longer be known as one.
-std::string cut(const std::string& text) {
-  const std::string much = utf8::truncate(utf8::sanitize(text), 10 * kMaxFaultLength);
-  return utf8::truncate(project::redact(much), kMaxFaultLength - 3);
-}
-
-Json shown(const std::vector<Fault>& faults) {
+Json list_of(const std::vector<Fault>& faults) {
   Json list = Json::array();
   for (const Fault& fault : faults) {
-    if (list.size() == kMaxFaults) break;
-    list.push_back({{"field", cut(fault.field)}, {"problem", cut(fault.problem)}});
+    if (list.size() == project::kMostFaultsShown) break;
+    const Fault shown = project::shown_fault(fault);
+    list.push_back({{"field", shown.field}, {"problem", shown.problem}});
   }
   return list;
 }
@@ -46,7 +37,7 @@ Json inputs_of(const Assignment& assignment) {
   inputs["wanted"] = assignment.wanted;
   if (!assignment.plan.is_null()) inputs["plan"] = assignment.plan;
   if (!assignment.finished.empty()) inputs["finished"] = assignment.finished;
-  if (!assignment.faults.empty()) inputs["faults"] = shown(assignment.faults);
+  if (!assignment.faults.empty()) inputs["faults"] = list_of(assignment.faults);
   return inputs;
 }
 

@@ -14,8 +14,7 @@
 #include <valijson/validation_results.hpp>
 #include <valijson/validator.hpp>
 
-#include "core/base/utf8.h"
-#include "core/project/redaction.h"
+#include "core/project/shown_fault.h"
 
 // valijson's adapter knows nlohmann::json only, which sorts members; ours keep their order. So values are
 // converted here, and nothing outside this file sees either library type.
@@ -25,16 +24,6 @@ namespace gp::project {
 extern const std::string_view kProjectSchemaText;
 
 namespace {
-
-// An answer of 1 MiB can be wrong in tens of thousands of places, and each of its names can be long.
-constexpr std::size_t kMaxFaults = 50;
-constexpr std::size_t kMaxFaultLength = 200;  // characters, with the three dots of a cut
-
-/// Redacted before it is cut: half an address would no longer be known as one.
-std::string cut(const std::string& text) {
-  const std::string much = utf8::truncate(utf8::sanitize(text), 10 * kMaxFaultLength);
-  return utf8::truncate(redact(much), kMaxFaultLength - 3);
-}
 
 nlohmann::json to_sorted(const Json& value) { return nlohmann::json::parse(dump_json(value)); }
 
@@ -125,9 +114,9 @@ std::vector<Fault> JsonSchema::check(const Json& value) const {
   std::vector<Fault> faults;
   for (const auto& error : results) {
     if (is_repetition(error.description)) continue;
-    Fault fault{cut(path_to(value, error.context)), cut(problem_of(error.description))};
+    Fault fault = shown_fault({path_to(value, error.context), problem_of(error.description)});
     if (std::ranges::find(faults, fault) == faults.end()) faults.push_back(std::move(fault));
-    if (faults.size() == kMaxFaults) break;
+    if (faults.size() == kMostFaultsShown) break;
   }
   if (faults.empty()) faults.push_back({"", "does not conform to the schema"});
   return faults;

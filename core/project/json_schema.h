@@ -15,9 +15,8 @@ class JsonSchema {
   /// Throws Error(kBug) where the schema itself is broken.
   explicit JsonSchema(const Json& schema);
 
-  /// The faults of `value`, `field` being its path ("plan.sections[0].name"). Empty: it conforms. At most 50,
-  /// and no field and no problem is longer than 200 characters or holds
-  /// personal data.
+  /// The faults of `value`, `field` being its path ("plan.sections[0].name"), each as shown_fault() makes it,
+  /// kMostFaultsShown at most. Empty: it conforms.
   std::vector<Fault> check(const Json& value) const;
 
  private:
