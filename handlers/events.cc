@@ -58,5 +58,5 @@ int main(int argc, char** argv) {
                                     .required = kRequired,
                                     .processes = &gp::Config::events_processes,
                                     .drain = &gp::Config::drain_s,
-                                    .child = run_child});
+                                    .prepare = gp::process::without_files(run_child)});
 }

@@ -76,5 +76,5 @@ int main(int argc, char** argv) {
                                     .required = {},
                                     .processes = &gp::Config::health_processes,
                                     .drain = &gp::Config::drain_s,
-                                    .child = run_child});
+                                    .prepare = gp::process::without_files(run_child)});
 }

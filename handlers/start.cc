@@ -63,7 +63,7 @@ struct Begun {
 };
 
 struct App {
-  gp::project::Blocklist blocklist;
+  const gp::project::Blocklist& blocklist;
   gp::runlog::RunIntake intake;
   gp::runlog::RunCanceller canceller;
   std::unordered_map<const gp::http::Request*, Begun> begun = {};
@@ -204,16 +204,21 @@ gp::http::Response handle(App& app, const gp::http::Request& request) {
   return gp::http::to_response(gp::http::not_found(), request.request_id);
 }
 
-int run_child(const gp::Config& config, const gp::process::Child& child) {
+int run_child(const gp::Config& config, const gp::project::Blocklist& blocklist,
+              const gp::process::Child& child) {
   gp::runlog::await_schema(config.database_url, child.stop_fd);
-  App app{gp::project::Blocklist::load(config.blocklist_file),
-          gp::runlog::RunIntake(config.database_url, config.queue_max_runs),
+  App app{blocklist, gp::runlog::RunIntake(config.database_url, config.queue_max_runs),
           gp::runlog::RunCanceller(config.database_url, config.csv_base_url, config.lost_after_s)};
   gp::process::ServeOptions options = gp::process::serve_options(config, "POST, OPTIONS");
   options.when_idle = [&] { app.intake.ring(); };
   options.look_ahead = [&](auto together) { begin(app, together); };
   return gp::process::serve(child, options,
                             [&](const gp::http::Request& request) { return handle(app, request); });
+}
+
+gp::process::ChildLife prepare(const gp::Config& config) {
+  return [&config, blocklist = gp::project::Blocklist::load(config.blocklist_file)](
+             const gp::process::Child& child) { return run_child(config, blocklist, child); };
 }
 
 }  // namespace
@@ -225,5 +230,5 @@ int main(int argc, char** argv) {
                                     .required = kRequired,
                                     .processes = &gp::Config::start_processes,
                                     .drain = &gp::Config::drain_s,
-                                    .child = run_child});
+                                    .prepare = prepare});
 }

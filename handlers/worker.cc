@@ -11,9 +11,11 @@ namespace {
 
 constexpr std::string_view kRequired[] = {"DATABASE_URL", "OPENAI_API_KEY"};
 
-int run_child(const gp::Config& config, const gp::process::Child& child) {
-  return gp::generation::run_worker(
-      config, {child.slot, child.stop_fd, child.wake_fds, child.line_in, child.line_out});
+gp::process::ChildLife prepare(const gp::Config& config) {
+  return [&config, files = gp::generation::WorkerFiles::load(config)](const gp::process::Child& child) {
+    return gp::generation::run_worker(
+        config, files, {child.slot, child.stop_fd, child.wake_fds, child.line_in, child.line_out});
+  };
 }
 
 }  // namespace
@@ -26,5 +28,5 @@ int main(int argc, char** argv) {
                                     .processes = &gp::Config::worker_processes,
                                     .drain = &gp::Config::worker_drain_s,
                                     .has_socket = false,
-                                    .child = run_child});
+                                    .prepare = prepare});
 }

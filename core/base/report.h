@@ -58,6 +58,14 @@ struct MasterReloading {
   Fields fields() const { return {{"handler", handler}}; }
 };
 
+struct ReloadRefused {
+  static constexpr Level kLevel = Level::kError;
+  static constexpr std::string_view kName = "reload_refused";
+  std::string handler;
+  std::string message;  ///< which file, and what is wrong with it
+  Fields fields() const { return {{"handler", handler}, {"message", message}}; }
+};
+
 struct ChildEnded {
   static constexpr Level kLevel = Level::kWarning;
   static constexpr std::string_view kName = "child_ended";

@@ -71,11 +71,10 @@ struct Running {
 
 class Worker {
  public:
-  Worker(const Config& config, const WorkerSlot& slot)
+  Worker(const Config& config, const WorkerFiles& files, const WorkerSlot& slot)
       : config_(config),
         slot_(slot),
-        blocklist_(project::Blocklist::load(config.blocklist_file)),
-        prices_(llm::PriceTable::load(config.prices_file)),
+        files_(files),
         host_slot_(config.spool_path + ".slots", slot.slot, static_cast<int>(slot.wake_fds.size())),
         outbox_(config.spool_path, host_slot_.number(), config.spool_max_bytes),
         wake_up_(slot),
@@ -247,8 +246,9 @@ class Worker {
         .is_lost = [&watch] { return watch.is_lost(); },
         .is_cancelled = [&running] { return running.flags->is_cancelled.load(); },
     };
-    const Tools tools{config_,   blocklist_, prices_,
-                      provider_, breaker_,   [this](const project::Step& step) { shipper_.submit(step); }};
+    const Tools tools{config_,       files_.blocklist,
+                      files_.prices, provider_,
+                      breaker_,      [this](const project::Step& step) { shipper_.submit(step); }};
     try {
       Generation generation(tools, std::move(claim), std::move(orders));
       generation.run();
@@ -322,8 +322,7 @@ class Worker {
 
   const Config& config_;
   WorkerSlot slot_;
-  project::Blocklist blocklist_;
-  llm::PriceTable prices_;
+  const WorkerFiles& files_;
   ProviderMemory provider_;
   CircuitBreaker breaker_{{.failures_to_open = static_cast<int>(config_.worker_concurrency)}};
   LeaseBook leases_;
@@ -345,9 +344,13 @@ class Worker {
 
 }  // namespace
 
-int run_worker(const Config& config, const WorkerSlot& slot) {
+WorkerFiles WorkerFiles::load(const Config& config) {
+  return {project::Blocklist::load(config.blocklist_file), llm::PriceTable::load(config.prices_file)};
+}
+
+int run_worker(const Config& config, const WorkerFiles& files, const WorkerSlot& slot) {
   runlog::await_schema(config.database_url, slot.stop_fd);
-  Worker worker(config, slot);
+  Worker worker(config, files, slot);
   return worker.run();
 }
 

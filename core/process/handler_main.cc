@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <string>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -23,27 +24,39 @@ int complain(std::string_view program, const std::exception& error, ExitCode cod
 
 int run(const HandlerSpec& spec, bool only_check) {
   const Config config = load_config(process_environment(), spec.required);
-  if (only_check) return to_int(ExitCode::kOk);
+  if (only_check) {
+    spec.prepare(config);
+    return to_int(ExitCode::kOk);
+  }
   report::set_level(report::parse_level(config.log_level));
   PoolOptions options;
   options.name = spec.name;
   if (spec.has_socket) options.socket_path = fmt::format("{}/{}.sock", config.runtime_dir, spec.name);
   options.processes = static_cast<int>(config.*spec.processes);
   options.drain = config.*spec.drain + kGrace;
-  return run_pool(options, [&](const Child& child) {
-    metrics::attach(metrics::slot_file(config.runtime_dir, spec.name, child.slot));
-    return spec.child(config, child);
+  return run_pool(options, [&] {
+    return [&, live = spec.prepare(config)](const Child& child) {
+      metrics::attach(metrics::slot_file(config.runtime_dir, spec.name, child.slot));
+      return live(child);
+    };
   });
 }
 
 }  // namespace
+
+std::function<ChildLife(const Config&)> without_files(std::function<int(const Config&, const Child&)> child) {
+  return [child = std::move(child)](const Config& config) {
+    return [&config, child](const Child& slot) { return child(config, slot); };
+  };
+}
 
 int handler_main(int argc, char** argv, const HandlerSpec& spec) {
   CLI::App app(std::string(spec.description), fmt::format("gp-{}", spec.name));
   app.set_version_flag("--version", GP_VERSION);
   app.footer([] { return settings_help(); });
   bool only_check = false;
-  app.add_flag("--check-config", only_check, "Read the settings, say what is wrong with them, and exit");
+  app.add_flag("--check-config", only_check,
+               "Read the settings and the files they name, say what is wrong with them, and exit");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

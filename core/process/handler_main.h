@@ -18,11 +18,17 @@ struct HandlerSpec {
   std::int64_t Config::*processes;             ///< its pool's size
   std::chrono::seconds Config::*drain;         ///< time for a child to finish
   bool has_socket = true;
-  std::function<int(const Config&, const Child&)> child;  ///< the life of one child
+  /// For run_pool(): reads the files that settings name. Throws Error(kBadInput) naming the file. The Config
+  /// outlives what it returns.
+  std::function<ChildLife(const Config&)> prepare;
 };
 
-/// The main of every handler: --help (with every setting), --version, --check-config; reads the settings,
-/// sets the log level, runs the pool, in which each child counts in its slot's file under RUNTIME_DIR.
+/// HandlerSpec::prepare of a handler that reads no file: its children live as `child` says.
+std::function<ChildLife(const Config&)> without_files(std::function<int(const Config&, const Child&)> child);
+
+/// The main of every handler: --help (with every setting), --version, --check-config (the files as well);
+/// reads the settings, sets the log level, runs the pool, in which each child counts in its slot's file under
+/// RUNTIME_DIR.
 /// Whatever is wrong is one message on stderr and an exit code of exit_code.h.
 int handler_main(int argc, char** argv, const HandlerSpec& spec);
 

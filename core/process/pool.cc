@@ -68,9 +68,10 @@ struct Slot {
 
 class Master {
  public:
-  Master(const PoolOptions& options, const std::function<int(const Child&)>& child)
+  Master(const PoolOptions& options, const std::function<ChildLife()>& prepare)
       : options_(options),
-        child_(child),
+        prepare_(prepare),
+        live_(prepare()),
         listener_(options.socket_path.empty() ? UniqueFd() : take_or_make_listener(options.socket_path)),
         backoff_(kFirstRestart, kLongestRestart),
         slots_(static_cast<std::size_t>(options.processes)) {
@@ -146,8 +147,8 @@ class Master {
     std::signal(SIGHUP, SIG_IGN);
     signals_.reset(::signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK));
     try {
-      return child_(Child{static_cast<int>(index), listener_.get(), signals_.get(), wake_fds_, line_in_.get(),
-                          line_out_.get(), &turn_});
+      return live_(Child{static_cast<int>(index), listener_.get(), signals_.get(), wake_fds_, line_in_.get(),
+                         line_out_.get(), &turn_});
     } catch (const Error& error) {
       report::report(report::ChildFailed{std::string(name_of(error.kind())), error.what()});
       return to_int(exit_code_of_child(error));
@@ -206,8 +207,8 @@ class Master {
     slot.restart_at = steady_now() + wait;
   }
 
-  /// A child that finds a file of its settings wrong, or a database of another version, will find it so
-  /// again: no restart can help, and systemd should know.
+  /// A child that finds its settings wrong, or a database of another version, will find it so again: no
+  /// restart can help, and systemd should know.
   void give_up_on_wrong_settings(int status) {
     if (!WIFEXITED(status) || WEXITSTATUS(status) != to_int(ExitCode::kConfig)) return;
     exit_code_ = to_int(ExitCode::kConfig);
@@ -259,11 +260,24 @@ class Master {
     sd_notify(0, fmt::format("STOPPING=1\nEXTEND_TIMEOUT_USEC={}", wait.count()).c_str());
   }
 
+  bool prepare_again() {
+    try {
+      live_ = prepare_();
+      return true;
+    } catch (const std::exception& error) {
+      report::report(report::ReloadRefused{options_.name, error.what()});
+      std::string line = error.what();
+      std::ranges::replace(line, '\n', ' ');  // a line is an assignment of sd_notify(3)
+      sd_notify(0, fmt::format("STATUS=Reload refused: {}", line).c_str());
+      return false;
+    }
+  }
+
   /// Replaces the children one after another: the next one is asked when the one before has gone (its
   /// replacement is forked by start_the_due), so that at most one is missing.
   void begin_reload() {
-    if (is_stopping_) return;
-    sd_notify(0, "RELOADING=1");
+    if (is_stopping_ || !prepare_again()) return;
+    sd_notify(0, "RELOADING=1\nSTATUS=");
     report::report(report::MasterReloading{options_.name});
     to_reload_.clear();
     for (const Slot& slot : slots_) {
@@ -283,7 +297,8 @@ class Master {
   }
 
   PoolOptions options_;
-  const std::function<int(const Child&)>& child_;
+  const std::function<ChildLife()>& prepare_;
+  ChildLife live_;
   UniqueFd listener_;
   std::vector<UniqueFd> wakers_;
   std::vector<int> wake_fds_;  ///< the same as numbers
@@ -301,11 +316,11 @@ class Master {
 
 }  // namespace
 
-int run_pool(const PoolOptions& options, const std::function<int(const Child&)>& child) {
+int run_pool(const PoolOptions& options, const std::function<ChildLife()>& prepare) {
   std::signal(SIGPIPE, SIG_IGN);
   report::set_process_name(options.name + "[master]");
   ::prctl(PR_SET_NAME, fmt::format("gp-{}:master", options.name).c_str());
-  Master master(options, child);
+  Master master(options, prepare);
   return master.run();
 }
 

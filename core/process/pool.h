@@ -34,17 +34,25 @@ struct PoolOptions {
   std::chrono::seconds drain{10};  ///< a child that still runs so long after its stop is killed
 };
 
-/// The pre-fork master: makes or takes the socket (mode 0660), forks `processes` children that each run
-/// `child` and exit with its result, and replaces those that die (back-off 100 ms to 10 s while one dies
-/// young). Tells systemd READY, RELOADING, STOPPING and WATCHDOG, and at the stop that it may take `drain`
-/// and 15 s, whatever the unit's TimeoutStopSec=. SIGTERM/SIGINT: stop every child, wait `drain`, kill the
-/// rest, return. SIGHUP: replace the children one after another (each new one reads its files again), never
-/// fewer than processes-1 at work. A child that returns 0 without being asked (it reached MAX_REQUESTS) is
-/// replaced at once. A child whose master dies is sent SIGTERM by the kernel (PR_SET_PDEATHSIG).
+/// All that a child does, from fork to exit; the result is its exit code.
+using ChildLife = std::function<int(const Child&)>;
+
+/// The pre-fork master: makes or takes the socket (mode 0660), forks `processes` children that each live as
+/// `prepare` says, and replaces those that die (back-off 100 ms to 10 s while one dies young). Tells systemd
+/// READY, RELOADING, STOPPING and WATCHDOG, and at the stop that it may take `drain` and 15 s, whatever the
+/// unit's TimeoutStopSec=. SIGTERM/SIGINT: stop every child, wait `drain`, kill the rest, return. SIGHUP:
+/// prepare again, then replace the children one after another, never fewer than processes-1 at work. A child
+/// that returns 0 without being asked (it reached MAX_REQUESTS) is replaced at once. A child whose master
+/// dies is sent SIGTERM by the kernel (PR_SET_PDEATHSIG).
 ///
-/// Only configuration, the socket and signal set-up exist before fork: the caller must not have made any
-/// thread, database or curl handle, or random state. Returns the master's exit code; throws Error where the
-/// socket cannot be made.
-int run_pool(const PoolOptions& options, const std::function<int(const Child&)>& child);
+/// `prepare` reads what all children share and none changes: the files that settings name. It is called in
+/// the master, at its start and at each SIGHUP. Where it throws at a SIGHUP, nobody is replaced: that is
+/// reported, told systemd as STATUS, and the pool goes on with what it has. A child that is replaced for any
+/// other reason lives by what was read last: a file that somebody is just writing ends nobody.
+///
+/// Only configuration, those files, the socket and signal set-up exist before fork: neither the caller nor
+/// `prepare` may have made any thread, database or curl handle, or random state. Returns the master's exit
+/// code; throws Error where the socket cannot be made, and what `prepare` throws at the start.
+int run_pool(const PoolOptions& options, const std::function<ChildLife()>& prepare);
 
 }  // namespace gp::process

@@ -102,7 +102,7 @@ class AtWork {
              .wake_fds = wake_fds_,
              .line_in = in_.get(),
              .line_out = out_.get()};
-    thread_ = std::jthread([this] { gp::generation::run_worker(config_, slot_); });
+    thread_ = std::jthread([this] { gp::generation::run_worker(config_, files_, slot_); });
   }
   ~AtWork() { ::eventfd_write(stop_.get(), 1); }
   AtWork(const AtWork&) = delete;
@@ -110,6 +110,7 @@ class AtWork {
 
  private:
   gp::Config config_;
+  gp::generation::WorkerFiles files_ = gp::generation::WorkerFiles::load(config_);
   gp::UniqueFd stop_, wake_, out_, in_;
   std::array<int, 1> wake_fds_{};
   WorkerSlot slot_;

@@ -5,8 +5,10 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <set>
 #include <string>
+#include <thread>
 
 #include <boost/test/unit_test.hpp>
 #include <poll.h>
@@ -17,6 +19,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/error.h"
 #include "tests/support/shell.h"
 
 using gp::UniqueFd;
@@ -49,7 +52,8 @@ class WakingPool {
     gp::process::PoolOptions options;
     options.name = "waking";
     options.processes = processes;
-    ::_exit(gp::process::run_pool(options, [this](const Child& child) { return live(child); }));
+    ::_exit(gp::process::run_pool(options,
+                                  [this] { return [this](const Child& child) { return live(child); }; }));
   }
   ~WakingPool() {
     ::kill(master_, SIGTERM);
@@ -99,6 +103,11 @@ class WakingPool {
   pid_t master_;  ///< last: the pool inherits the pipes
 };
 
+int wait_for_stop(const Child& child) {
+  pollfd stop{child.stop_fd, POLLIN, 0};
+  return ::poll(&stop, 1, -1) == 1 ? 0 : 1;
+}
+
 /// Slot 0 tells what comes through the line; the others write their numbers to it.
 int talk(const Child& child, int told) {
   const auto number = static_cast<char>(child.slot);
@@ -134,9 +143,71 @@ class FakeManager {
     return {};
   }
 
+  /// How many messages come until `process` has ended. Few fit into a socket: who sends more waits.
+  int count_until_end_of(pid_t process) const {
+    int count = 0;
+    while (::waitpid(process, nullptr, WNOHANG) == 0) {
+      pollfd entry{socket_.get(), POLLIN, 0};
+      char byte = 0;
+      if (::poll(&entry, 1, 20) > 0 && ::recv(socket_.get(), &byte, 1, 0) >= 0) ++count;
+    }
+    return count;
+  }
+
  private:
   support::TempFolder folder_;
   UniqueFd socket_;
+};
+
+struct Told {
+  pid_t pid = 0;
+  char word = 0;
+};
+
+/// A pool whose one child tells what is in a file, as the master has read it; "!" is wrong.
+class ReadingPool {
+ public:
+  explicit ReadingPool(const std::string& manager) {
+    write_file("a");
+    master_ = ::fork();
+    if (master_ != 0) return;
+    ::setenv("NOTIFY_SOCKET", manager.c_str(), 1);
+    gp::process::PoolOptions options;
+    options.name = "reading";
+    ::_exit(gp::process::run_pool(options, [this] { return prepare(); }));
+  }
+  ~ReadingPool() {
+    ::kill(master_, SIGTERM);
+    ::waitpid(master_, nullptr, 0);
+  }
+  ReadingPool(const ReadingPool&) = delete;
+  ReadingPool& operator=(const ReadingPool&) = delete;
+
+  pid_t master() const { return master_; }
+  void write_file(const std::string& text) const { std::ofstream(path()) << text; }
+  /// What the next child tells; nothing where it takes too long.
+  Told next() const {
+    Told told;
+    pollfd entry{told_.out.get(), POLLIN, 0};
+    if (::poll(&entry, 1, 20000) > 0 && ::read(told_.out.get(), &told, sizeof told) != sizeof told) return {};
+    return told;
+  }
+
+ private:
+  std::string path() const { return folder_.path() + "/file"; }
+  gp::process::ChildLife prepare() const {
+    char word = 0;
+    std::ifstream(path()) >> word;
+    if (word == '!') throw gp::Error(gp::ErrorKind::kBadInput, "the file\nis wrong");
+    return [this, word](const Child& child) {
+      const Told told{::getpid(), word};
+      return ::write(told_.in.get(), &told, sizeof told) == sizeof told ? wait_for_stop(child) : 1;
+    };
+  }
+
+  support::TempFolder folder_;
+  Pipe told_;
+  pid_t master_ = 0;
 };
 
 }  // namespace
@@ -151,10 +222,7 @@ BOOST_AUTO_TEST_CASE(the_service_manager_is_asked_to_wait_for_the_drain_at_the_s
     gp::process::PoolOptions options;
     options.name = "draining";
     options.drain = std::chrono::seconds(600);
-    ::_exit(gp::process::run_pool(options, [](const Child& child) {
-      pollfd stop{child.stop_fd, POLLIN, 0};
-      return ::poll(&stop, 1, -1) == 1 ? 0 : 1;
-    }));
+    ::_exit(gp::process::run_pool(options, [] { return wait_for_stop; }));
   }
   BOOST_TEST(manager.next_with("READY=1") == "READY=1");
   ::kill(master, SIGTERM);
@@ -162,6 +230,55 @@ BOOST_AUTO_TEST_CASE(the_service_manager_is_asked_to_wait_for_the_drain_at_the_s
   int status = -1;
   ::waitpid(master, &status, 0);
   BOOST_TEST(status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_reload_that_finds_a_file_wrong_is_refused_and_the_file_that_was_read_last_stays) {
+  const FakeManager manager;
+  ReadingPool pool(manager.path());
+  const Told first = pool.next();
+  BOOST_TEST(first.word == 'a');
+  pool.write_file("!");
+  ::kill(pool.master(), SIGHUP);
+  BOOST_TEST(manager.next_with("STATUS") == "STATUS=Reload refused: the file is wrong");
+  ::kill(first.pid, SIGKILL);  // its replacement does not read the file
+  const Told second = pool.next();
+  BOOST_TEST(second.word == 'a');
+  BOOST_TEST(second.pid != first.pid);
+  pool.write_file("b");
+  ::kill(pool.master(), SIGHUP);
+  BOOST_TEST(manager.next_with("STATUS") == "RELOADING=1\nSTATUS=");
+  BOOST_TEST(pool.next().word == 'b');
+}
+
+BOOST_AUTO_TEST_CASE(a_pool_whose_file_is_wrong_at_the_start_does_not_begin) {
+  gp::process::PoolOptions options;
+  options.name = "wrong";
+  BOOST_CHECK_THROW(gp::process::run_pool(options,
+                                          []() -> gp::process::ChildLife {
+                                            throw gp::Error(gp::ErrorKind::kBadInput, "the file is wrong");
+                                          }),
+                    gp::Error);
+}
+
+BOOST_AUTO_TEST_CASE(the_master_rests_while_it_waits_for_the_last_of_its_children) {
+  const FakeManager manager;
+  const pid_t master = ::fork();
+  if (master == 0) {
+    ::setenv("NOTIFY_SOCKET", manager.path().c_str(), 1);
+    gp::process::PoolOptions options;
+    options.name = "resting";
+    options.processes = 2;
+    ::_exit(gp::process::run_pool(options, [] {
+      return [](const Child& child) {
+        const int code = wait_for_stop(child);
+        std::this_thread::sleep_for(std::chrono::seconds(child.slot));
+        return code;
+      };
+    }));
+  }
+  BOOST_TEST(!manager.next_with("READY=1").empty());
+  ::kill(master, SIGTERM);
+  BOOST_TEST(manager.count_until_end_of(master) < 20);  // each turn of its loop tells the watchdog
 }
 
 BOOST_AUTO_TEST_CASE(a_wake_reaches_the_child_of_that_slot_and_no_other) {
@@ -197,7 +314,8 @@ BOOST_AUTO_TEST_CASE(what_a_child_writes_to_the_line_the_child_of_slot_0_reads) 
     gp::process::PoolOptions options;
     options.name = "talking";
     options.processes = 3;
-    ::_exit(gp::process::run_pool(options, [&](const Child& child) { return talk(child, told.in.get()); }));
+    ::_exit(gp::process::run_pool(
+        options, [&] { return [&](const Child& child) { return talk(child, told.in.get()); }; }));
   }
   std::set<char> heard;
   while (heard.size() < 2) {

@@ -85,10 +85,12 @@ struct Pool {
       int code = 1;
       try {
         gp::process::PoolOptions options{"test", socket, processes, std::chrono::seconds(5)};
-        code = gp::process::run_pool(options, [&](const Child& child) {
-          ServeOptions serving{"GET", "*", 100, max_requests};
-          if (adjust) adjust(serving);
-          return gp::process::serve(child, serving, answer);
+        code = gp::process::run_pool(options, [&] {
+          return [&](const Child& child) {
+            ServeOptions serving{"GET", "*", 100, max_requests};
+            if (adjust) adjust(serving);
+            return gp::process::serve(child, serving, answer);
+          };
         });
       } catch (...) {
       }
