@@ -176,6 +176,11 @@ class IdleWork {
     if (is_due_ && steady_now() - last_ >= kLongestWaitForIdle) do_now();
   }
 
+  /// Before this process ends.
+  void do_if_due() {
+    if (is_due_) do_now();
+  }
+
   /// How long one may wait until do_if_late() must be called.
   std::chrono::milliseconds patience() const { return is_due_ ? kLongestWaitForIdle : kForEver; }
 
@@ -223,7 +228,7 @@ int serve(const Child& child, const ServeOptions& options, const Handle& handle)
   IdleWork idle_work(options, door);
   for (std::int64_t served = 0; served < options.max_requests;) {
     const Door::News news = door.wait(idle_work.patience());
-    if (news == Door::News::kStop) return 0;
+    if (news == Door::News::kStop) break;
     idle_work.do_if_late();
     if (news == Door::News::kNone || leave_to_another(child, options)) continue;
     auto together = accept_together(child, options);
@@ -239,6 +244,7 @@ int serve(const Child& child, const ServeOptions& options, const Handle& handle)
     if (unfit) throw Error(*unfit);
     idle_work.after_answer();
   }
+  idle_work.do_if_due();
   return 0;
 }
 

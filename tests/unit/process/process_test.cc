@@ -70,6 +70,7 @@ std::string counted_by(const Request& request, const gp::process::Handle& handle
   return added + (timed() == timed_before + 1 ? " timed" : "");
 }
 
+int answered = 0;       ///< in a child: how many requests
 int seen_together = 0;  ///< in a child: how many requests it looked at before it answered this one
 
 /// A pool in a process of its own whose children answer with their pid; for /together with seen_together.
@@ -99,6 +100,7 @@ struct Pool {
     wait_for([&] { return ask("/") > 0; });
   }
   static Response answer(const Request& request) {
+    ++answered;
     if (request.path == "/die") ::_exit(9);
     if (request.path == "/slow") std::this_thread::sleep_for(std::chrono::milliseconds(1500));
     return gp::http::json_response(200,
@@ -223,6 +225,37 @@ BOOST_AUTO_TEST_CASE(an_answer_does_not_wait_for_what_is_done_when_idle) {
     BOOST_TEST(pool.ask("/") > 0);
   }
   BOOST_TEST(::write(may_end[1], "", 1) == 1);  // so that the child can end
+}
+
+BOOST_AUTO_TEST_CASE(what_is_to_be_done_when_idle_is_done_before_a_busy_process_ends) {
+  struct Done {
+    pid_t by = 0;
+    int answers = 0;  ///< of that process before it
+  };
+  std::array<int, 2> done{};
+  BOOST_REQUIRE(::pipe(done.data()) == 0);
+  const Pool pool(1, 4, [&](ServeOptions& options) {
+    options.when_idle = [&] {
+      const Done now{::getpid(), answered};
+      if (::write(done[1], &now, sizeof now) != sizeof now) ::_exit(1);
+    };
+  });
+  const pid_t child = pool.ask("/");  // its second; two more follow at once, and one that it leaves
+  ::kill(child, SIGSTOP);
+  std::array<gp::UniqueFd, 3> waiting;
+  for (gp::UniqueFd& each : waiting) {
+    each = support::connect_to(pool.socket);
+    support::send_all(each.get(), support::fcgi_request({{"REQUEST_METHOD", "GET"}, {"DOCUMENT_URI", "/"}}));
+  }
+  ::kill(child, SIGCONT);
+  Done last;
+  for (Done next{child, 0}; next.by == child;) {
+    last = next;
+    pollfd entry{done[0], POLLIN, 0};
+    BOOST_REQUIRE(::poll(&entry, 1, 20000) > 0);
+    BOOST_REQUIRE(::read(done[0], &next, sizeof next) == sizeof next);
+  }
+  BOOST_TEST(last.answers == 4);
 }
 
 void look_at_several(ServeOptions& options) {
