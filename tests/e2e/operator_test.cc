@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "core/base/clock.h"
+#include "core/base/ids.h"
 #include "core/pg/session.h"
 #include "core/runlog/schema.h"
 #include "tests/e2e/on_stack.h"
@@ -23,7 +24,13 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Settings {
-  Settings() { OnStack::settings = {{"WORKER_PROCESSES", "1"}}; }
+  support::TempFolder folder;
+  std::string blocklist = folder.path() + "/blocklist";
+  Settings() {
+    write_blocklist("+kumquat\n");
+    OnStack::settings = {{"WORKER_PROCESSES", "1"}, {"BLOCKLIST_FILE", blocklist}};
+  }
+  void write_blocklist(const std::string& lines) const { std::ofstream(blocklist) << lines; }
 } settings_before_the_stack;
 
 }  // namespace
@@ -98,6 +105,34 @@ std::string old_run(const std::string& name) {
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(operation)
+
+// Reload
+// -------------------------------------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(a_blocklist_that_is_wrong_is_refused_at_a_reload_and_costs_nothing) {
+  const auto start_about = [](const std::string& topic) {
+    Json body = start_body("blocklist-" + gp::make_uuid());
+    body["topic"] = topic;
+    return stack().post_start(body).status;
+  };
+  const auto reload = [] { ::kill(stack().pid_of("start"), SIGHUP); };
+  const auto within_half_a_minute = [](const auto& condition) {
+    for (int i = 0; i < 300 && !condition(); ++i) support::run("sleep 0.1");
+    return condition();
+  };
+  BOOST_TEST(start_about("Kumquat") == 422);
+  settings_before_the_stack.write_blocklist("+kumquat\n+\n");
+  reload();
+  BOOST_TEST(within_half_a_minute([] { return holds(stack().log_of("start"), "reload_refused"); }));
+  BOOST_TEST(holds(stack().log_of("start"), "line 2"), stack().log_of("start"));
+  support::run_or_throw(fmt::format("pkill -KILL -P {}", stack().pid_of("start")));
+  BOOST_TEST(
+      within_half_a_minute([&] { return start_about("Kumquat") == 422; }));  // whoever takes their place
+  settings_before_the_stack.write_blocklist("+durian\n");
+  reload();
+  BOOST_TEST(within_half_a_minute([&] { return start_about("Durian") == 422; }));
+  BOOST_TEST(within_half_a_minute([&] { return start_about("Kumquat") == 202; }));
+}
 
 // Readiness
 // -------------------------------------------------------------------------------------------------------------
