@@ -14,8 +14,6 @@ std::string_view name_of(ErrorKind kind) {
       return "conflict";
     case ErrorKind::kTooLarge:
       return "too_large";
-    case ErrorKind::kTimeout:
-      return "timeout";
     case ErrorKind::kUnavailable:
       return "unavailable";
     case ErrorKind::kInDoubt:

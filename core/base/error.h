@@ -8,13 +8,12 @@
 namespace gp {
 
 /// What a caller can do about a failure. The serve loop maps each kind to one HTTP status
-/// (core/http/problem.cc), main maps each to one exit code (exit_code.h). Nothing else branches on it.
+/// (core/http/problem.cc), main maps each to one exit code (exit_code.h).
 enum class ErrorKind {
   kBadInput,     ///< the caller's data is wrong; the same call will fail again
   kNotFound,     ///< the thing named does not exist
   kConflict,     ///< the thing exists in a state that forbids the call
   kTooLarge,     ///< a size limit was passed
-  kTimeout,      ///< a deadline passed; the call may be tried again
   kUnavailable,  ///< a dependency is away; the call may be tried again later
   kInDoubt,      ///< the connection was lost during COMMIT: the change may or may not have happened
   kSchema,       ///< program and database do not fit each other: the process ends, no restart can help
@@ -27,8 +26,11 @@ std::string_view name_of(ErrorKind kind);
 ///
 /// `what()` is a sentence for people. It never holds a secret, an e-mail address, or a row's values: the
 /// places that build it from a library's message (pg/, sqlite/, curl/) keep only the part that names the
-/// fault. Caught in three places only: the serve loop, main, and the border of a C callback, thread or
-/// destructor.
+/// fault.
+///
+/// Caught by the serve loop, by main, and at the border of a C callback, a thread or a destructor, which
+/// report it; and where a kind has a remedy: a lost connection is made anew, a spool that is away is done
+/// without. Such a place names the kinds that it knows a remedy for and lets the others pass.
 class Error : public std::runtime_error {
  public:
   explicit Error(ErrorKind kind, const std::string& message, std::string code = {},

@@ -39,8 +39,6 @@ Problem problem_for(const Error& error) {
       return {409, "conflict", error.what()};
     case ErrorKind::kTooLarge:
       return {413, "too_large", error.what()};
-    case ErrorKind::kTimeout:
-      return {504, "timeout", "A dependency did not answer in time; the same request may be sent again."};
     case ErrorKind::kUnavailable:
     case ErrorKind::kInDoubt:
       return {503, "database_unavailable", "The database is away; the same request may be sent again."};

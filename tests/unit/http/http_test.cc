@@ -72,7 +72,6 @@ BOOST_AUTO_TEST_CASE(every_kind_of_error_has_one_status_and_a_bug_tells_nothing)
   BOOST_TEST(status_of(ErrorKind::kNotFound) == 404);
   BOOST_TEST(status_of(ErrorKind::kConflict) == 409);
   BOOST_TEST(status_of(ErrorKind::kTooLarge) == 413);
-  BOOST_TEST(status_of(ErrorKind::kTimeout) == 504);
   BOOST_TEST(status_of(ErrorKind::kUnavailable) == 503);
   BOOST_TEST(status_of(ErrorKind::kInDoubt) == 503);
   BOOST_TEST(status_of(ErrorKind::kSchema) == 503);
