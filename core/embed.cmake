@@ -32,11 +32,18 @@ function(raw_literals out text)
   set(${out} "${result}" PARENT_SCOPE)
 endfunction()
 
-# embed_sql(<out> NAMESPACE <namespace> FOLDER <path>): one pg::Statement k<UpperCamel> for each <verb_noun>.sql, in a header <out>.h
-# and its <out>.cc.
+# embed_sql(<out> NAMESPACE <namespace> FOLDER <path> [PLAIN]): a k<UpperCamel> for each <verb_noun>.sql, and all() of them, in a header
+# <out>.h and its <out>.cc: a pg::Statement, with PLAIN the text alone (std::string_view).
 function(embed_sql out)
-  cmake_parse_arguments(SQL "" "NAMESPACE;FOLDER" "" ${ARGN})
+  cmake_parse_arguments(SQL "PLAIN" "NAMESPACE;FOLDER" "" ${ARGN})
   cmake_path(ABSOLUTE_PATH SQL_FOLDER)
+  if(SQL_PLAIN)
+    set(type std::string_view)
+    set(include "<string_view>")
+  else()
+    set(type pg::Statement)
+    set(include "\"core/pg/statement.h\"")
+  endif()
   file(GLOB files CONFIGURE_DEPENDS ${SQL_FOLDER}/*.sql)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${files})
   set(declarations "")
@@ -54,19 +61,22 @@ function(embed_sql out)
     endforeach()
     file(READ ${file} text)
     raw_literals(literals "${text}")
-    string(APPEND declarations "extern const pg::Statement ${name};\n")
-    string(APPEND definitions "const pg::Statement ${name}{\"${stem}\", ${literals}};\n")
+    if(NOT SQL_PLAIN)
+      string(PREPEND literals "\"${stem}\", ")
+    endif()
+    string(APPEND declarations "extern const ${type} ${name};\n")
+    string(APPEND definitions "const ${type} ${name}{${literals}};\n")
     string(APPEND entries "&${name}, ")
   endforeach()
   cmake_path(GET out FILENAME header)
   file(CONFIGURE OUTPUT ${out}.h CONTENT "#pragma once
 // Made from ${SQL_FOLDER}: one statement a file.
 #include <span>
-#include \"core/pg/statement.h\"
+#include ${include}
 
 namespace ${SQL_NAMESPACE} {
 ${declarations}
-std::span<const pg::Statement* const> all();
+std::span<const ${type}* const> all();
 }  // namespace ${SQL_NAMESPACE}
 " @ONLY)
   file(CONFIGURE OUTPUT ${out}.cc CONTENT "#include \"${header}.h\"
@@ -74,9 +84,9 @@ std::span<const pg::Statement* const> all();
 namespace ${SQL_NAMESPACE} {
 ${definitions}
 namespace {
-const pg::Statement* const kAll[] = {${entries}};
+const ${type}* const kAll[] = {${entries}};
 }
-std::span<const pg::Statement* const> all() { return kAll; }
+std::span<const ${type}* const> all() { return kAll; }
 }  // namespace ${SQL_NAMESPACE}
 " @ONLY)
 endfunction()

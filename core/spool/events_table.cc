@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/base/metrics.h"
-#include "core/spool/statements.h"
+#include "spool_sql.h"
 
 namespace gp::spool {
 namespace {

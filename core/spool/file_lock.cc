@@ -11,6 +11,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/spool/byte_lock.h"
 
 namespace gp::spool {
 namespace {
@@ -21,18 +22,8 @@ constexpr off_t kRight = 1;
 constexpr std::chrono::microseconds kTurnPoll{1000};
 constexpr std::chrono::microseconds kRightPoll{200};  ///< only one at a time polls for it
 
-/// True where the byte is now locked or unlocked as `type` (F_WRLCK, F_UNLCK) says.
-bool set_lock(int fd, short type, off_t byte) {
-  struct flock lock {};
-  lock.l_type = type;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = byte;
-  lock.l_len = 1;
-  return ::fcntl(fd, F_OFD_SETLK, &lock) == 0;
-}
-
 void wait_for(int fd, off_t byte, std::chrono::microseconds poll, SteadyTime deadline) {
-  while (!set_lock(fd, F_WRLCK, byte)) {
+  while (!try_lock_byte(fd, byte)) {
     if (errno != EAGAIN && errno != EACCES && errno != EINTR)
       throw Error(ErrorKind::kUnavailable, fmt::format("cannot lock the spool: {}", std::strerror(errno)));
     if (steady_now() >= deadline)
@@ -67,10 +58,10 @@ void FileLock::acquire(std::chrono::milliseconds patience) {
     try {
       wait_for(fd, kRight, kRightPoll, deadline);
     } catch (const Error&) {
-      set_lock(fd, F_UNLCK, kTurn);
+      unlock_byte(fd, kTurn);
       throw;
     }
-    set_lock(fd, F_UNLCK, kTurn);
+    unlock_byte(fd, kTurn);
     if (!is_unlinked()) return;
   }
 }
@@ -81,7 +72,7 @@ FileLock::Hold::Hold(FileLock& lock, std::chrono::milliseconds patience) : lock_
 }
 
 FileLock::Hold::~Hold() {
-  if (--lock_.depth_ == 0) set_lock(lock_.file_.get(), F_UNLCK, kRight);
+  if (--lock_.depth_ == 0) unlock_byte(lock_.file_.get(), kRight);
 }
 
 }  // namespace gp::spool

@@ -18,9 +18,8 @@ namespace gp::spool {
 /// too, wait for the turn. Measured beside flock in one run of 4 saturated processes on a memory disk:
 /// longest wait 36-52 ms instead of 328, at 17-25 % fewer commits; SQLite alone 768 ms.
 ///
-/// The locks are open file description locks (fcntl(2), F_OFD_SETLK): they belong to the descriptor, so two
-/// objects exclude each other also within a process, and they end with a process that is killed. Not
-/// thread-safe; make it after fork, the child would share the lock.
+/// Two objects exclude each other also within a process (byte_lock.h). Not thread-safe; make it after fork,
+/// the child would share the lock.
 class FileLock {
  public:
   explicit FileLock(std::string path);

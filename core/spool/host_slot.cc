@@ -17,6 +17,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/report.h"
+#include "core/spool/byte_lock.h"
 
 namespace gp::spool {
 namespace {
@@ -25,15 +26,6 @@ constexpr int kSlots = 1024;  ///< many times what pools of one host can have
 /// How long to wait for the preferred slot: a sibling may hold it just to look after a dead holder's estate.
 constexpr std::chrono::milliseconds kPatience{300};
 constexpr std::chrono::milliseconds kRetry{20};
-
-bool set_lock(int fd, short type, int slot) {
-  struct flock lock {};
-  lock.l_type = type;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = slot;
-  lock.l_len = 1;
-  return ::fcntl(fd, F_OFD_SETLK, &lock) == 0;
-}
 
 }  // namespace
 
@@ -52,13 +44,13 @@ void HostSlot::open_file() {
 }
 
 bool HostSlot::try_lock(int slot) const {
-  if (set_lock(file_.get(), F_WRLCK, slot)) return true;
+  if (try_lock_byte(file_.get(), slot)) return true;
   if (errno == EAGAIN || errno == EACCES || errno == EINTR) return false;
   throw Error(ErrorKind::kUnavailable,
               fmt::format("cannot lock slot {} in '{}': {}", slot, path_, std::strerror(errno)));
 }
 
-void HostSlot::unlock(int slot) const { set_lock(file_.get(), F_UNLCK, slot); }
+void HostSlot::unlock(int slot) const { unlock_byte(file_.get(), slot); }
 
 /// Best effort: on a full disk there is no mark, and what the slot leaves is found by its outbox rows and by
 /// the end of its leases.

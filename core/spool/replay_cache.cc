@@ -11,7 +11,7 @@
 #include "core/base/report.h"
 #include "core/spool/events_table.h"
 #include "core/spool/spool_file.h"
-#include "core/spool/statements.h"
+#include "spool_sql.h"
 
 namespace gp::spool {
 namespace {

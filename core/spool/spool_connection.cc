@@ -9,7 +9,8 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/ids.h"
-#include "core/spool/statements.h"
+#include "spool_schema.h"
+#include "spool_sql.h"
 
 namespace gp::spool {
 namespace {
@@ -33,15 +34,7 @@ std::int64_t microseconds_now() {
 
 /// A schema that is not ours may bear our version: each statement must fit it.
 void check_schema(sqlite::Database& database) {
-  for (const std::string_view sql :
-       {sql::kInsertHost,     sql::kSetHost,          sql::kReadHost,          sql::kAppendStep,
-        sql::kCarryStep,      sql::kReadPending,      sql::kReadPendingBeside, sql::kReadUnconfirmed,
-        sql::kReadStepEvent,  sql::kReadStepsOfLease, sql::kRefuseEntry,       sql::kCountRefused,
-        sql::kForgetRefused,  sql::kRemoveEntry,      sql::kAdoptSlot,         sql::kReadSlots,
-        sql::kNewestEntry,    sql::kInsertEvent,      sql::kReadTail,          sql::kReadNewest,
-        sql::kFindReach,      sql::kRemoveRun,        sql::kEvictOldest,       sql::kEvictOlder,
-        sql::kReadOldestTime, sql::kCountOutbox,      sql::kListRuns})
-    sqlite::Statement(database, sql);
+  for (const std::string_view* statement : sql::all()) sqlite::Statement(database, *statement);
 }
 
 }  // namespace
@@ -75,15 +68,15 @@ void SpoolConnection::make_schema() {
   const std::int64_t version = database_.number_of("PRAGMA user_version");
   if (version == kVersion) return;
   if (version == 0 && database_.number_of("PRAGMA schema_version") == 0) {
-    for (const std::string_view sql : {sql::kCreateHost, sql::kCreateOutbox, sql::kIndexOutbox})
+    for (const std::string_view sql : {schema::kCreateHost, schema::kCreateOutbox, schema::kIndexOutbox})
       database_.run_script(sql);
     sqlite::Statement(database_, sql::kInsertHost).run({make_uuid()});
-    sqlite::Statement(database_, sql::kBeginSequence).run({microseconds_now()});
+    sqlite::Statement(database_, schema::kBeginSequence).run({microseconds_now()});
   } else if (version != kVersionWithoutEvents) {
     throw Error(ErrorKind::kConflict,
                 fmt::format("the spool has version {}, this program knows {}", version, kVersion));
   }
-  database_.run_script(sql::kCreateEvents);
+  database_.run_script(schema::kCreateEvents);
   database_.run_script(fmt::format("PRAGMA user_version = {}", kVersion));
   transaction.commit();
 }

@@ -30,7 +30,7 @@ class SpoolConnection {
   SpoolConnection(const std::string& path, const SpoolProfile& profile);
 
   sqlite::Database& database() { return database_; }
-  /// The statement `sql`, one of statements.h, prepared at its first use.
+  /// The statement `sql`, one of core/spool/sql, prepared at its first use.
   sqlite::Statement& prepared(std::string_view sql);
   /// Ends what statements are still reading.
   void rewind();

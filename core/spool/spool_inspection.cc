@@ -6,7 +6,7 @@
 
 #include "core/spool/file_lock.h"
 #include "core/spool/spool_connection.h"
-#include "core/spool/statements.h"
+#include "spool_sql.h"
 
 namespace gp::spool {
 namespace {

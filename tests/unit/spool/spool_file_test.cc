@@ -15,7 +15,7 @@
 
 #include "core/base/error.h"
 #include "core/spool/events_table.h"
-#include "core/spool/statements.h"
+#include "spool_sql.h"
 #include "tests/unit/spool/spool_fixture.h"
 
 using gp::spool::FileLock;
