@@ -15,7 +15,6 @@
 // Both: 503 where the database is away. Who may call: whom nginx and CORS_ALLOWED_ORIGINS let through; a run
 // is stopped by whoever knows its id.
 
-#include <array>
 #include <chrono>
 #include <optional>
 #include <span>
@@ -23,8 +22,6 @@
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "core/base/json.h"
 #include "core/base/metrics.h"
@@ -34,6 +31,7 @@
 #include "core/process/handler_main.h"
 #include "core/process/serve.h"
 #include "core/project/blocklist.h"
+#include "core/project/checks.h"
 #include "core/project/start_request.h"
 #include "core/runlog/run_canceller.h"
 #include "core/runlog/run_intake.h"
@@ -71,18 +69,6 @@ struct App {
 
 // Starting
 // ------------------------------------------------------------------------------------------------------------
-
-std::vector<Fault> find_blocked(const StartRequest& request, const gp::project::Blocklist& blocklist) {
-  const std::array<std::pair<const char*, const std::string&>, 3> texts = {
-      {{"topic", request.topic}, {"title", request.title}, {"life_skill", request.life_skill}}};
-  std::vector<Fault> faults;
-  for (const auto& [field, text] : texts) {
-    if (const auto hit = blocklist.find(text)) {
-      faults.push_back({field, fmt::format("holds a word of the blocked category '{}'", hit->category)});
-    }
-  }
-  return faults;
-}
 
 Parsed parse(const gp::http::Request& request, const gp::project::Blocklist& blocklist) {
   if (!gp::http::is_json(request.header("content-type").value_or("")))

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -25,17 +24,9 @@ Json place_in_plan(const Json& plan, const std::string& section_id) {
   throw Error(ErrorKind::kBug, fmt::format("section {} is not in the plan", section_id));
 }
 
-/// The fault of a part that holds a blocked word; nothing where it does not.
-std::optional<Fault> find_blocked_word(const Json& value, const std::string& path,
-                                       const project::Blocklist& blocklist) {
-  const std::string category = project::find_blocked(value, blocklist);
-  if (category.empty()) return std::nullopt;
-  return Fault{path, fmt::format("holds a word of the blocked category '{}'", category)};
-}
-
 std::vector<Fault> faults_of_stored(Json value, std::vector<Fault> found, const std::string& path,
                                     const project::Blocklist& blocklist) {
-  if (auto blocked = find_blocked_word(value, path, blocklist)) found.push_back(std::move(*blocked));
+  if (auto blocked = project::find_blocked(value, path, blocklist)) found.push_back(std::move(*blocked));
   if (project::redact_strings(value) > 0) found.push_back({path, "holds personal data"});
   return found;
 }
@@ -116,7 +107,7 @@ bool AnswerIntake::is_wanted(const std::string& section_id) const {
 }
 
 bool AnswerIntake::holds(const Json& value, std::vector<Fault> found, const std::string& path, int redacted) {
-  if (auto blocked = find_blocked_word(value, path, blocklist_)) {
+  if (auto blocked = project::find_blocked(value, path, blocklist_)) {
     found.push_back(std::move(*blocked));
     has_blocked_ = true;
   }

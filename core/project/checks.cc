@@ -284,13 +284,23 @@ std::vector<Fault> check_section(const std::string& section_id, const Json& sect
   return faults_of(find_in_section(section_id, section, request));
 }
 
-std::string find_blocked(const Json& value, const Blocklist& blocklist) {
-  std::string category;
+std::optional<Fault> find_blocked(const Json& value, const std::string& path, const Blocklist& blocklist) {
+  std::optional<Fault> fault;
   for_each_text(value, "", [&](const std::string&, const std::string& text) {
-    if (!category.empty()) return;
-    if (const auto hit = blocklist.find(text)) category = hit->category;
+    if (fault) return;
+    if (const auto hit = blocklist.find(text))
+      fault = Fault{path, fmt::format("holds a word of the blocked category '{}'", hit->category)};
   });
-  return category;
+  return fault;
+}
+
+std::vector<Fault> find_blocked(const StartRequest& request, const Blocklist& blocklist) {
+  const Json texts = {{"topic", request.topic}, {"title", request.title}, {"life_skill", request.life_skill}};
+  std::vector<Fault> faults;
+  for (const auto& [field, text] : texts.items()) {
+    if (auto fault = find_blocked(text, field, blocklist)) faults.push_back(std::move(*fault));
+  }
+  return faults;
 }
 
 Json validate(const Json& document, const StartRequest& request, const Blocklist& blocklist) {
@@ -304,10 +314,8 @@ Json validate(const Json& document, const StartRequest& request, const Blocklist
       findings, [](const Finding& finding) { return finding.check.ends_with("_shape"); });
   add(find_missing_sections(document));
   add(find_personal_data(content));
-  if (const std::string category = find_blocked(content, blocklist); !category.empty()) {
-    findings.push_back(
-        {"blocklist", {"the project", fmt::format("holds a word of the category '{}'", category)}});
-  }
+  if (auto fault = find_blocked(content, "the project", blocklist))
+    findings.push_back({"blocklist", std::move(*fault)});
 
   Report report;
   for (const char* id : {"plan_shape", "section_ids", "section_shape", "seats", "roles", "time_budget",

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,12 @@ std::vector<Fault> check_plan(const Json& plan, const StartRequest& request);
 std::vector<Fault> check_section(const std::string& section_id, const Json& section,
                                  const StartRequest& request);
 
-/// The category of the first blocked word in any string of `value`, or empty.
-std::string find_blocked(const Json& value, const Blocklist& blocklist);
+/// The fault of `value`, which is at `path`: some string in it holds a blocked word. Names its category and
+/// not the word.
+std::optional<Fault> find_blocked(const Json& value, const std::string& path, const Blocklist& blocklist);
+
+/// The same for each of a request's texts.
+std::vector<Fault> find_blocked(const StartRequest& request, const Blocklist& blocklist);
 
 /// proj.v1's validator for a whole document: {"ok", "checks": [{"id", "ok", "detail"}]}. `ok` is false where
 /// a check that is an error fails; warnings have ok false in their own row only and a detail that begins with

@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/project/blocklist.h"
+#include "core/project/checks.h"
 #include "core/project/start_request.h"
 #include "core/runlog/run_intake.h"
 #include "handlers/ctl/command.h"
@@ -32,6 +33,12 @@ struct Options {
   std::string owner_email;
 };
 
+[[noreturn]] void refuse(const std::vector<Fault>& faults) {
+  std::string text = "the request is not valid:";
+  for (const Fault& fault : faults) text += fmt::format("\n  {}: {}", fault.field, fault.problem);
+  throw Error(ErrorKind::kBadInput, text);
+}
+
 /// The same checks as POST /start, with the same words.
 project::StartRequest request_from(const Options& options, const Config& config) {
   const auto parsed =
@@ -43,19 +50,10 @@ project::StartRequest request_from(const Options& options, const Config& config)
                                     {"group_size", options.group_size},
                                     {"duration_min", options.duration_min},
                                     {"owner_email", options.owner_email}});
-  if (const auto* faults = std::get_if<std::vector<Fault>>(&parsed)) {
-    std::string text = "the request is not valid:";
-    for (const auto& fault : *faults) text += fmt::format("\n  {}: {}", fault.field, fault.problem);
-    throw Error(ErrorKind::kBadInput, text);
-  }
-  const auto blocklist = project::Blocklist::load(config.blocklist_file);
-  auto request = std::get<project::StartRequest>(parsed);
-  for (const auto& text : {request.topic, request.title, request.life_skill}) {
-    if (const auto hit = blocklist.find(text)) {
-      throw Error(ErrorKind::kBadInput,
-                  fmt::format("the request holds a word of the blocked category '{}'", hit->category));
-    }
-  }
+  if (const auto* faults = std::get_if<std::vector<Fault>>(&parsed)) refuse(*faults);
+  const auto& request = std::get<project::StartRequest>(parsed);
+  const auto blocked = project::find_blocked(request, project::Blocklist::load(config.blocklist_file));
+  if (!blocked.empty()) refuse(blocked);
   return request;
 }
 
