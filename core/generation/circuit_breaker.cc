@@ -10,23 +10,24 @@ constexpr std::chrono::milliseconds kStopCheck{50};
 
 }  // namespace
 
-CircuitBreaker::Turn::~Turn() {
+CircuitBreaker::Permit::~Permit() {
   if (breaker_ != nullptr) breaker_->settle(is_trial_, std::nullopt);
 }
 
-void CircuitBreaker::Turn::succeed() {
+void CircuitBreaker::Permit::succeed() {
   if (breaker_ != nullptr) std::exchange(breaker_, nullptr)->settle(is_trial_, true);
 }
 
-void CircuitBreaker::Turn::fail() {
+void CircuitBreaker::Permit::fail() {
   if (breaker_ != nullptr) std::exchange(breaker_, nullptr)->settle(is_trial_, false);
 }
 
-void CircuitBreaker::Turn::postpone(std::optional<SteadyTime::duration> wait) {
+void CircuitBreaker::Permit::postpone(std::optional<SteadyTime::duration> wait) {
   if (breaker_ != nullptr) std::exchange(breaker_, nullptr)->postpone(is_trial_, wait);
 }
 
-std::optional<CircuitBreaker::Turn> CircuitBreaker::wait_for_turn(const std::function<bool()>& should_stop) {
+std::optional<CircuitBreaker::Permit> CircuitBreaker::wait_for_permit(
+    const std::function<bool()>& should_stop) {
   std::unique_lock lock(mutex_);
   const std::uint64_t failed_before = failed_trials_;
   while (!may_call()) {
@@ -34,7 +35,7 @@ std::optional<CircuitBreaker::Turn> CircuitBreaker::wait_for_turn(const std::fun
     changed_.wait_for(lock, kStopCheck);
   }
   is_on_trial_ = is_open_;
-  return Turn(*this, is_open_);
+  return Permit(*this, is_open_);
 }
 
 bool CircuitBreaker::may_call() const { return !is_open_ || (!is_on_trial_ && steady_now() >= rest_until_); }

@@ -27,12 +27,12 @@ class CircuitBreaker {
 
   /// The right to make one call. One that ends without a word (the run was stopped) leaves everything as it
   /// was. The breaker outlives it.
-  class Turn {
+  class Permit {
    public:
-    Turn(Turn&& other) noexcept
+    Permit(Permit&& other) noexcept
         : breaker_(std::exchange(other.breaker_, nullptr)), is_trial_(other.is_trial_) {}
-    Turn& operator=(Turn&&) = delete;
-    ~Turn();
+    Permit& operator=(Permit&&) = delete;
+    ~Permit();
 
     void succeed();  ///< the provider has begun to answer
     void fail();     ///< it has not: no connection, an error of the server's, silence
@@ -42,18 +42,17 @@ class CircuitBreaker {
 
    private:
     friend class CircuitBreaker;
-    Turn(CircuitBreaker& breaker, bool is_trial) : breaker_(&breaker), is_trial_(is_trial) {}
+    Permit(CircuitBreaker& breaker, bool is_trial) : breaker_(&breaker), is_trial_(is_trial) {}
 
     CircuitBreaker* breaker_;  ///< null once the outcome is told
     bool is_trial_;
   };
 
-  CircuitBreaker() : CircuitBreaker(Options()) {}
   explicit CircuitBreaker(Options options) : options_(options), rest_(options.first_rest) {}
 
   /// Waits while the breaker is open. Nothing where a trial has failed meanwhile - the provider is still
   /// down, and the caller should give up - or once `should_stop` says so (asked every 50 ms).
-  std::optional<Turn> wait_for_turn(const std::function<bool()>& should_stop);
+  std::optional<Permit> wait_for_permit(const std::function<bool()>& should_stop);
 
  private:
   bool may_call() const;

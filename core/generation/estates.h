@@ -17,10 +17,10 @@ namespace gp::generation {
 std::string owner_name(const spool::Outbox& outbox, int slot);
 
 /// What dead workers of this host have left, and this one looks after. First their entries of the outbox are
-/// shipped, under the leases they were written with; then these leases are given back, so that any worker
-/// can go on with the runs at once. Not longer than a lease: then they are over anyway, and what is not
-/// shipped yet - somebody has locked a project, say - keeps this worker from its own work no more. The
-/// worker's main thread only; everything given outlives it.
+/// shipped, under the leases they were written with; then these leases are ended, so that any worker can take
+/// the runs over at once (they stay running, and their takes are used up). Not longer than a lease: then they
+/// are over anyway, and what is not shipped yet - somebody has locked a project, say - keeps this worker from
+/// its own work no more. The worker's main thread only; everything given outlives it.
 class Estates {
  public:
   /// `lease` as in the settings.

@@ -31,14 +31,14 @@ const Failure kProviderIsDown{
     "llm_unavailable", "the LLM provider has not answered for a while; it is tried with one call at a time",
     "llm_call", true};
 
-void tell_outcome(CircuitBreaker::Turn& turn, const llm::CallResult& result) {
+void tell_outcome(CircuitBreaker::Permit& permit, const llm::CallResult& result) {
   switch (sign_of(result)) {
     case Sign::kUp:
-      return turn.succeed();
+      return permit.succeed();
     case Sign::kBusy:
-      return turn.postpone(result.retry_after);
+      return permit.postpone(result.retry_after);
     case Sign::kDown:
-      return turn.fail();
+      return permit.fail();
     case Sign::kNone:
       return;
   }
@@ -153,10 +153,10 @@ std::optional<Failure> Generation::attempt() {
 /// Calls the LLM until every section is written, something is final, or it is told to end.
 std::optional<Failure> Generation::write_missing() {
   while (!standing().missing.empty() && !is_told_to_end()) {
-    auto turn = tools_.breaker.wait_for_turn([this] { return is_told_to_end() || is_over_time(); });
+    auto permit = tools_.breaker.wait_for_permit([this] { return is_told_to_end() || is_over_time(); });
     if (is_told_to_end()) break;
-    if (!turn) return kProviderIsDown;
-    const Answer answer = call(next_assignment(), std::move(*turn));
+    if (!permit) return kProviderIsDown;
+    const Answer answer = call(next_assignment(), std::move(*permit));
     if (is_told_to_end()) break;
     if (auto failure = follow(judge(answer, standing()), answer.result)) return failure;
   }
@@ -180,14 +180,14 @@ llm::Assignment Generation::next_assignment() const {
   return assignment;
 }
 
-Answer Generation::call(const llm::Assignment& assignment, CircuitBreaker::Turn turn) {
+Answer Generation::call(const llm::Assignment& assignment, CircuitBreaker::Permit permit) {
   ++calls_;
   ++call_number_;
   const auto sections_before = writer_.finished_sections().size();
   const bool had_plan = writer_.has_plan();
   std::string input_path;
   const SteadyTime begun = steady_now();
-  Answer answer = read_answer(begin_call(assignment, input_path), assignment, turn);
+  Answer answer = read_answer(begin_call(assignment, input_path), assignment, permit);
   if (orders_.is_lost()) {
     was_stopped_ = true;
     return answer;
@@ -213,13 +213,13 @@ llm::ChatCall Generation::begin_call(const llm::Assignment& assignment, std::str
 }
 
 Answer Generation::read_answer(llm::ChatCall call, const llm::Assignment& assignment,
-                               CircuitBreaker::Turn& turn) {
+                               CircuitBreaker::Permit& permit) {
   Answer answer;
   llm::AnswerReader reader;
   AnswerIntake intake(assignment, tools_.blocklist, writer_, log_);
   while (const auto piece_of_text = call.next_text()) {
     if (orders_.is_lost()) return answer;
-    turn.succeed();
+    permit.succeed();
     if (has_heard_enough_) continue;  // what had arrived already
     answer.text += *piece_of_text;
     has_heard_enough_ = answer.text.size() > llm::AnswerReader::kMaxBytes;
@@ -236,7 +236,7 @@ Answer Generation::read_answer(llm::ChatCall call, const llm::Assignment& assign
   }
   answer.result = call.result();
   answer.is_given_up = has_heard_enough_;
-  tell_outcome(turn, answer.result);
+  tell_outcome(permit, answer.result);
   answer.faults = intake.faults();
   answer.has_blocked = intake.has_blocked();
   if (answer.parse_problem.empty() && answer.result.status == CallStatus::kComplete && !reader.is_closed()) {

@@ -17,6 +17,7 @@
 #include "core/generation/step_writer.h"
 #include "core/generation/verdict.h"
 #include "core/llm/assignment.h"
+#include "core/llm/call_body.h"
 #include "core/llm/chat_call.h"
 #include "core/llm/prices.h"
 #include "core/project/blocklist.h"
@@ -51,7 +52,7 @@ struct Orders {
 /// as their events tell (EarlierTakes), but one call is always possible. Whether one of them has had its
 /// repair cannot be told: a take may repair once where it has the calls. The time that run_completed tells is
 /// that of the whole attempt, as its teacher has waited for it; tokens and cost are unknown where there was
-/// an earlier take.
+/// an earlier take, or a call that the provider may have worked on without telling what that took.
 ///
 /// What an earlier take has written and today's rules or blocklist refuse is written anew.
 ///
@@ -82,9 +83,9 @@ class Generation {
   std::optional<Failure> write_missing();
   bool is_told_to_end() const { return orders_.should_stop() || orders_.is_cancelled(); }
   llm::Assignment next_assignment() const;
-  Answer call(const llm::Assignment& assignment, CircuitBreaker::Turn turn);
+  Answer call(const llm::Assignment& assignment, CircuitBreaker::Permit permit);
   llm::ChatCall begin_call(const llm::Assignment& assignment, std::string& input_path);
-  Answer read_answer(llm::ChatCall call, const llm::Assignment& assignment, CircuitBreaker::Turn& turn);
+  Answer read_answer(llm::ChatCall call, const llm::Assignment& assignment, CircuitBreaker::Permit& permit);
   void account_for(const Answer& answer, const std::string& input_path);
   Standing standing() const;
   std::optional<Failure> follow(Verdict verdict, const llm::CallResult& result);

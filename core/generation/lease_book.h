@@ -8,10 +8,8 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
-#include "core/base/clock.h"
 #include "core/runlog/run_queue.h"
 
 namespace gp::generation {
@@ -133,37 +131,6 @@ class LeaseBook {
   std::uint64_t last_success_ = 0;  ///< number of the last beat that has succeeded
   bool is_beat_wanted_ = false;
   bool is_closed_ = false;
-};
-
-/// One generation's own look at its lease, asked by its thread at least every second or so. Where more time
-/// has passed since the last look than a lease may go without renewal, this process was asleep (stopped, or
-/// its machine was): the lease may belong to somebody else although nobody has said so yet. Then it waits for
-/// a fresh beat first, so that whoever asks before it writes anything writes nothing under a lost lease, and
-/// pays for no call that a successor has made. Where the database is away just then it waits for it, a minute
-/// at most; an outage without such a sleep keeps nobody waiting.
-class LeaseWatch {
- public:
-  LeaseWatch(LeaseBook& book, LeaseBook::SharedFlags flags, std::chrono::milliseconds longest_gap,
-             std::function<void()> ring)
-      : book_(book), flags_(std::move(flags)), longest_gap_(longest_gap), ring_(std::move(ring)) {}
-
-  bool is_lost() {
-    const SteadyTime now = steady_now();
-    if (now - std::exchange(last_look_, now) > longest_gap_ && !flags_->is_lost) {
-      book_.confirm(ring_, kPatience);
-      last_look_ = steady_now();
-    }
-    return flags_->is_lost;
-  }
-
- private:
-  static constexpr std::chrono::seconds kPatience{60};
-
-  LeaseBook& book_;
-  LeaseBook::SharedFlags flags_;
-  std::chrono::milliseconds longest_gap_;
-  std::function<void()> ring_;
-  SteadyTime last_look_ = steady_now();
 };
 
 }  // namespace gp::generation

@@ -6,7 +6,7 @@
 
 #include "core/base/ids.h"
 #include "core/base/secret.h"
-#include "core/generation/worker.h"
+#include "core/generation/worker_slot.h"
 #include "core/runlog/doorbell.h"
 
 namespace gp::generation {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/llm/chat_call.h"
+#include "core/llm/call_body.h"
 
 namespace gp::generation {
 

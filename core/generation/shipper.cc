@@ -1,22 +1,19 @@
 #include "core/generation/shipper.h"
 
 #include <algorithm>
-#include <set>
+#include <iterator>
 #include <unordered_set>
 #include <utility>
 
 #include "core/base/backoff.h"
 #include "core/base/metrics.h"
 #include "core/base/report.h"
-#include "core/generation/known_events.h"
 
 namespace gp::generation {
 namespace {
 
-constexpr int kBatchSteps =
+constexpr std::size_t kBatchSteps =
     64;  ///< one transaction's steps: enough to amortise a slow fsync, short enough to hold row locks
-/// How far behind a standby may be, in time, and still lose nothing: of runs that have ended.
-constexpr std::chrono::seconds kRememberEnded{60};
 constexpr std::chrono::milliseconds kFirstRetry{100};
 constexpr std::chrono::milliseconds kLongestRetry{5000};
 /// A run whose project is locked holds the others up for a moment at each try.
@@ -41,43 +38,19 @@ Shipper::Shipper(const Config& config, spool::Outbox& outbox, LeaseBook& leases,
 Shipper::~Shipper() = default;
 
 void Shipper::submit(const project::Step& step) {
-  if (!follow_into_memory(step)) {
+  if (!overflow_.follow(step)) {
     try {
       outbox_.append(step);
     } catch (const Error& error) {
       report::report(report::SpoolFailed{error.what()});
-      const std::lock_guard lock(mutex_);
-      forget_spooled(step);
-      unspooled_.push_back(step);
+      overflow_.keep(step);
     }
   }
   look_again();
 }
 
-/// While earlier steps of its run wait in memory a step queues up behind them, so that the order is kept.
-/// Else it is the outbox's from here on.
-bool Shipper::follow_into_memory(const project::Step& step) {
-  const std::lock_guard lock(mutex_);
-  const bool is_behind =
-      std::ranges::any_of(unspooled_, [&](const project::Step& each) { return each.run_id == step.run_id; });
-  if (is_behind) {
-    unspooled_.push_back(step);
-  } else {
-    ++spooled_[step.token.str()];
-  }
-  return is_behind;
-}
-
-void Shipper::forget_spooled(const project::Step& step) {
-  const auto found = spooled_.find(step.token.str());
-  if (found != spooled_.end() && --found->second == 0) spooled_.erase(found);
-}
-
 void Shipper::check_log() {
-  {
-    const std::lock_guard lock(mutex_);
-    is_log_in_doubt_ = true;
-  }
+  log_.doubt();
   look_again();
 }
 
@@ -98,7 +71,7 @@ void Shipper::run(const std::stop_token& stop) {
   bool is_away = false;
   while (!stop.stop_requested()) {
     try {
-      check_newest();
+      restore_the_log();
       const Batch batch = take_batch();
       if (batch.steps.empty()) {
         wait_for_work(stop);
@@ -124,6 +97,11 @@ void Shipper::run(const std::stop_token& stop) {
   }
 }
 
+void Shipper::restore_the_log() {
+  const std::vector<RunId> restored = log_.check();
+  if (!restored.empty()) doorbell_.ring(restored);
+}
+
 void Shipper::wait_for_work(const std::stop_token& stop) {
   const auto next_look = find_next_look();
   const auto has_work = [this] { return has_work_; };
@@ -147,12 +125,11 @@ std::optional<SteadyTime> Shipper::find_next_look() const {
 }
 
 Shipper::Batch Shipper::take_batch() {
-  std::size_t in_memory = 0;
   {
     const std::lock_guard lock(mutex_);
     has_work_ = false;  // before looking: a step submitted from here on sets it again
-    in_memory = unspooled_.size();
   }
+  const std::size_t in_memory = overflow_.size();
   empty_spool();
   const spool::Outbox::Beside beside = find_set_aside();
   Batch batch;
@@ -174,7 +151,7 @@ spool::Outbox::Beside Shipper::find_set_aside() {
 
 void Shipper::read_outbox(const spool::Outbox::Beside& beside, Batch& batch) {
   try {
-    for (spool::OutboxEntry& entry : outbox_.pending(kBatchSteps, beside)) {
+    for (spool::OutboxEntry& entry : outbox_.pending(static_cast<int>(kBatchSteps), beside)) {
       batch.sequences.push_back(entry.sequence);
       batch.steps.push_back(std::move(entry.step));
     }
@@ -187,15 +164,13 @@ void Shipper::read_outbox(const spool::Outbox::Beside& beside, Batch& batch) {
 /// Of the first `count` steps in memory: what was submitted before them is in the outbox, and was read. Where
 /// it could not be read the steps that follow something there have to wait.
 void Shipper::take_from_memory(const spool::Outbox::Beside& beside, std::size_t count, Batch& batch) {
-  if (batch.steps.size() == kBatchSteps) return;  // the outbox may have more
-  const std::lock_guard lock(mutex_);
-  for (std::size_t place = 0; place < count && batch.steps.size() < kBatchSteps; ++place) {
-    const project::Step& step = unspooled_[place];
-    if (std::ranges::find(beside.runs, step.run_id.str()) != beside.runs.end()) continue;
-    if (is_spool_unread_ && spooled_.contains(step.token.str())) continue;
-    batch.places.push_back(place);
-    batch.steps.push_back(step);
-  }
+  // None where the batch is full: the outbox may have more.
+  Overflow::Taken taken = overflow_.look({.count = count,
+                                          .most = kBatchSteps - batch.steps.size(),
+                                          .beside = beside.runs,
+                                          .is_spool_unread = is_spool_unread_});
+  batch.places = std::move(taken.places);
+  std::ranges::move(taken.steps, std::back_inserter(batch.steps));
 }
 
 void Shipper::ship(const Batch& batch) {
@@ -203,77 +178,7 @@ void Shipper::ship(const Batch& batch) {
     const std::lock_guard lock(mutex_);
     has_work_ = true;  // there may be more than one batch, and this one may fail
   }
-  settle(batch, write(batch.steps));
-}
-
-/// Writes the steps, and with those of a run that the log is behind for what it lacks before them.
-std::vector<runlog::WriteOutcome> Shipper::write(const std::vector<project::Step>& steps) {
-  auto outcomes = writer_.write_around_locks(steps);
-  std::set<std::string> seen;  // leases
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    if (outcomes.at(i) == runlog::WriteOutcome::kFenced && seen.insert(steps[i].token.str()).second)
-      restore(steps, i, outcomes);
-  }
-  return outcomes;
-}
-
-/// The steps of one run under one lease, from `first` on, were refused. Not because somebody else has the
-/// run, but because the log has lost the events before them? Then it gets them again, and the steps behind
-/// them.
-void Shipper::restore(const std::vector<project::Step>& steps, std::size_t first,
-                      std::vector<runlog::WriteOutcome>& outcomes) {
-  const project::Step& step = steps[first];
-  const auto last_id = writer_.find_last_id_if_behind(step);
-  if (!last_id) return;
-  auto again = steps_between(outbox_, step.run_id, step.token, *last_id, step.event.id - 1);
-  const std::size_t lost = again.size();
-  if (lost == 0) return;
-  std::vector<std::size_t> places;
-  for (std::size_t i = first; i < steps.size(); ++i) {
-    if (steps[i].run_id != step.run_id || steps[i].token != step.token) continue;
-    again.push_back(steps[i]);
-    places.push_back(i);
-  }
-  report::report(report::EventsRestored{step.run_id.str(), static_cast<std::int64_t>(lost)});
-  const auto written = writer_.write_around_locks(again);
-  for (std::size_t i = 0; i < places.size(); ++i) outcomes[places[i]] = written.at(lost + i);
-}
-
-/// After a lost connection: does the log still have what it had confirmed? Steps of runs that have ended are
-/// asked about as well, for a while: nobody would write to those again.
-void Shipper::check_newest() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!is_log_in_doubt_) return;
-    is_log_in_doubt_ = false;
-  }
-  std::vector<project::Step> steps;
-  for (const auto& [run_id, newest] : newest_) steps.push_back(newest.step);
-  std::vector<RunId> restored;
-  for (std::size_t begin = 0; begin < steps.size(); begin += kBatchSteps) {
-    const std::vector<project::Step> part(
-        steps.begin() + static_cast<std::ptrdiff_t>(begin),
-        steps.begin() + static_cast<std::ptrdiff_t>(std::min(steps.size(), begin + kBatchSteps)));
-    const auto outcomes = write(part);
-    for (std::size_t i = 0; i < part.size(); ++i) {
-      if (outcomes.at(i) == runlog::WriteOutcome::kWritten) restored.push_back(part[i].run_id);
-      if (outcomes.at(i) != runlog::WriteOutcome::kLocked) continue;
-      const std::lock_guard lock(mutex_);
-      is_log_in_doubt_ = true;
-    }
-  }
-  if (!restored.empty()) doorbell_.ring(restored);
-}
-
-void Shipper::note_newest(const project::Step& step) {
-  newest_.insert_or_assign(step.run_id, Newest{step, steady_now()});
-}
-
-void Shipper::forget_the_ended() {
-  const SteadyTime now = steady_now();
-  std::erase_if(newest_, [&](const auto& entry) {
-    return entry.second.step.end && now - entry.second.confirmed > kRememberEnded;
-  });
+  settle(batch, log_.write(batch.steps));
 }
 
 void Shipper::settle(const Batch& batch, const std::vector<runlog::WriteOutcome>& outcomes) {
@@ -295,12 +200,12 @@ void Shipper::settle(const Batch& batch, const std::vector<runlog::WriteOutcome>
     }
     ++shipped;
     rung.insert(step.run_id);
-    note_newest(step);
+    log_.note_confirmed(step);
     if (!step.end) continue;
     leases_.remove(step.run_id, step.token);
     on_end_();
   }
-  forget_the_ended();
+  log_.forget_the_ended();
   doorbell_.ring(std::vector<RunId>(rung.begin(), rung.end()));
   metrics::count(metrics::Counter::kStepsShipped, shipped);
   leave_memory(batch, outcomes);
@@ -309,22 +214,21 @@ void Shipper::settle(const Batch& batch, const std::vector<runlog::WriteOutcome>
 
 void Shipper::lose(const project::Step& step) {
   if (leases_.mark_lost(step.run_id, step.token)) report::report(report::LeaseLost{step.run_id.str()});
-  const auto newest = newest_.find(step.run_id);
-  if (newest != newest_.end() && newest->second.step.token == step.token) newest_.erase(newest);
+  log_.forget(step);
 }
 
 /// What is decided waits for nothing any more, wherever it was.
 void Shipper::leave_memory(const Batch& batch, const std::vector<runlog::WriteOutcome>& outcomes) {
-  const std::lock_guard lock(mutex_);
-  for (std::size_t i = batch.steps.size(); i-- > 0;) {
+  std::vector<std::size_t> decided;
+  for (std::size_t i = 0; i < batch.steps.size(); ++i) {
     if (outcomes.at(i) == runlog::WriteOutcome::kLocked) continue;
     if (i < batch.sequences.size()) {
-      forget_spooled(batch.steps[i]);
+      overflow_.forget_spooled(batch.steps[i]);
     } else {
-      const std::size_t place = batch.places[i - batch.sequences.size()];
-      unspooled_.erase(unspooled_.begin() + static_cast<std::ptrdiff_t>(place));
+      decided.push_back(batch.places[i - batch.sequences.size()]);
     }
   }
+  overflow_.remove(decided);
 }
 
 /// A spool that cannot give up what is decided is asked again later; meanwhile nothing of it is sent again.

@@ -2,12 +2,10 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <mutex>
 #include <optional>
 #include <stop_token>
-#include <string>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -15,6 +13,8 @@
 #include "core/base/clock.h"
 #include "core/base/config.h"
 #include "core/generation/lease_book.h"
+#include "core/generation/log_restorer.h"
+#include "core/generation/overflow.h"
 #include "core/generation/pool_doorbell.h"
 #include "core/project/step.h"
 #include "core/runlog/event_writer.h"
@@ -27,17 +27,15 @@ namespace gp::generation {
 /// (runlog::rest_after). The only way a step gets there, in fair weather and after an outage alike.
 /// Generations call submit() and never wait for the database (P3).
 ///
-/// After a failover to a standby that lacks what the old primary had confirmed, the shipper writes it again:
-/// the newest confirmed step of every run of this process is sent once more after each lost connection, and
-/// where the log turns out to be behind it, the events in between come from the replay cache
-/// (known_events.h).
+/// After a failover to a standby that lacks what the old primary had confirmed, the shipper writes it again
+/// (LogRestorer).
 ///
 /// A step whose COMMIT answer was lost is sent again and recognised by its id. A step that is fenced off, or
 /// that PostgreSQL refuses for what is in it, is refused (Outbox::refuse) and its run marked lost in the
 /// LeaseBook. A run whose project somebody else's transaction has locked stays in the outbox and is tried
 /// again every few seconds; the others go on.
 ///
-/// While the spool cannot take steps (disk full) they wait in memory, in order, and that is reported: they
+/// While the spool cannot take steps (disk full) they wait in memory (Overflow), and that is reported: they
 /// survive a database outage but not the death of this process. Nor does a spool that cannot be read, or
 /// cannot give up what is confirmed, hold up what is in memory.
 class Shipper {
@@ -58,6 +56,9 @@ class Shipper {
   /// The outbox has entries that did not come by submit(): a dead worker's.
   void look_again();
 
+  /// True while a step that was submitted under this lease is neither committed nor refused. Any thread.
+  bool has_undecided(const LeaseToken& token) const { return overflow_.has_undecided(token); }
+
   /// Waits until everything submitted so far, and everything a former worker of this slot left behind, is
   /// committed or fenced. False where `timeout` passed first or the shipper is stopping.
   bool wait_until_empty(std::chrono::milliseconds timeout);
@@ -66,7 +67,7 @@ class Shipper {
   struct Batch {
     std::vector<project::Step> steps;     ///< first those from the outbox, then those from memory
     std::vector<std::int64_t> sequences;  ///< of the former
-    std::vector<std::size_t> places;      ///< of the latter, in unspooled_
+    std::vector<std::size_t> places;      ///< of the latter, in overflow_
   };
 
   void run(const std::stop_token& stop);
@@ -77,43 +78,27 @@ class Shipper {
   void read_outbox(const spool::Outbox::Beside& beside, Batch& batch);
   void take_from_memory(const spool::Outbox::Beside& beside, std::size_t count, Batch& batch);
   void ship(const Batch& batch);
-  std::vector<runlog::WriteOutcome> write(const std::vector<project::Step>& steps);
-  void restore(const std::vector<project::Step>& steps, std::size_t first,
-               std::vector<runlog::WriteOutcome>& outcomes);
-  void check_newest();
-  void note_newest(const project::Step& step);
-  void forget_the_ended();
+  void restore_the_log();
   void settle(const Batch& batch, const std::vector<runlog::WriteOutcome>& outcomes);
   void lose(const project::Step& step);
   void leave_memory(const Batch& batch, const std::vector<runlog::WriteOutcome>& outcomes);
   void empty_spool();
   void pause(const std::stop_token& stop, std::chrono::nanoseconds time);
-  bool follow_into_memory(const project::Step& step);
-  void forget_spooled(const project::Step& step);
 
   spool::Outbox& outbox_;
   LeaseBook& leases_;
   PoolDoorbell& doorbell_;
   std::function<void()> on_end_;
+  Overflow overflow_;
   runlog::EventWriter writer_;
+  LogRestorer log_{outbox_, writer_};
 
   std::mutex mutex_;
   std::condition_variable_any changed_;
-  bool has_work_ = true;          ///< guarded by mutex_; at start the outbox may hold rows of a former worker
-  bool is_idle_ = false;          ///< guarded by mutex_; the thread found nothing to ship
-  bool is_log_in_doubt_ = false;  ///< guarded by mutex_; check_newest() is due
-  std::deque<project::Step> unspooled_;  ///< guarded by mutex_; newer than every row of their runs
-  /// Guarded by mutex_: how many steps under a lease (its token) were submitted into the outbox and are not
-  /// decided.
-  std::unordered_map<std::string, std::size_t> spooled_;
-
-  struct Newest {
-    project::Step step;
-    SteadyTime confirmed;
-  };
+  bool has_work_ = true;  ///< guarded by mutex_; at start the outbox may hold rows of a former worker
+  bool is_idle_ = false;  ///< guarded by mutex_; the thread found nothing to ship
 
   // The thread's own.
-  std::unordered_map<RunId, Newest> newest_;      ///< the newest confirmed step of each run
   std::unordered_map<RunId, SteadyTime> locked_;  ///< when to try a run again whose project is locked
   std::vector<std::int64_t> to_confirm_;          ///< entries that are committed and still in the outbox
   std::vector<std::int64_t> to_refuse_;           ///< the same of refused ones

@@ -17,11 +17,11 @@ constexpr eventfd_t kCancelRing = eventfd_t{1} << 32;
 
 WakeUp::WakeUp(const WorkerSlot& slot)
     : slot_(slot),
-      ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      own_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       rings_(::epoll_create1(EPOLL_CLOEXEC)),
       any_(::epoll_create1(EPOLL_CLOEXEC)) {
-  if (!ended_ || !rings_ || !any_) throw Error(ErrorKind::kUnavailable, "no descriptors left for the worker");
-  watch(rings_, ended_.get());
+  if (!own_ || !rings_ || !any_) throw Error(ErrorKind::kUnavailable, "no descriptors left for the worker");
+  watch(rings_, own_.get());
   watch(rings_, own_wake_fd());
   watch(any_, rings_.get());
   watch(any_, slot_.stop_fd);
@@ -35,7 +35,7 @@ void WakeUp::watch(const UniqueFd& epoll, int fd) {
 
 int WakeUp::own_wake_fd() const { return slot_.wake_fds[static_cast<std::size_t>(slot_.slot)]; }
 
-void WakeUp::ring() const { ::eventfd_write(ended_.get(), 1); }
+void WakeUp::ring() const { ::eventfd_write(own_.get(), 1); }
 
 void WakeUp::pass_on(const runlog::Rings& rings) const {
   const eventfd_t value = (rings.queue ? kQueueRing : 0) + (rings.cancels ? kCancelRing : 0);
@@ -47,7 +47,7 @@ void WakeUp::pass_on(const runlog::Rings& rings) const {
 
 runlog::Rings WakeUp::clear() const {
   eventfd_t count = 0;
-  ::eventfd_read(ended_.get(), &count);
+  ::eventfd_read(own_.get(), &count);
   eventfd_t rings = 0;
   ::eventfd_read(own_wake_fd(), &rings);  // leaves 0 where there was none
   return {.queue = rings % kCancelRing != 0, .cancels = rings >= kCancelRing};

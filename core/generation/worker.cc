@@ -21,6 +21,7 @@
 #include "core/generation/generation.h"
 #include "core/generation/known_events.h"
 #include "core/generation/lease_book.h"
+#include "core/generation/lease_watch.h"
 #include "core/generation/pool_doorbell.h"
 #include "core/generation/shipper.h"
 #include "core/generation/wake_up.h"

@@ -1,7 +1,9 @@
+#include "core/llm/call_body.h"
+
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
-#include "core/llm/chat_call.h"
 #include "core/llm/prompt.h"
 #include "core/llm/response_schema.h"
 

@@ -10,7 +10,6 @@
 
 #include "core/base/config.h"
 #include "core/base/json.h"
-#include "core/llm/assignment.h"
 #include "core/project/step.h"
 
 namespace gp::llm {
@@ -41,18 +40,11 @@ struct CallResult {
   std::optional<std::chrono::milliseconds> retry_after;  ///< from retry-after-ms or Retry-After
   std::string parameter;                                 ///< with kUnsupportedParameter: its name
   project::Usage usage;
+  /// The provider may have begun to work, and be paid for it, whatever came of it: it accepted the call, or
+  /// had said neither yes nor no when it was given up. False where it refused or could not be reached.
+  bool may_be_billed = false;
   std::string model;  ///< as the provider names it; empty where no chunk arrived
 };
-
-/// What varies from call to call in the parameters. Refused ones are remembered here for the life of a
-/// worker.
-struct CallParameters {
-  std::string model;
-  std::vector<std::string> dropped;  ///< optional parameters that the provider refused
-};
-
-/// The body of POST {base}/chat/completions for one assignment.
-Json make_call_body(const Config& config, const CallParameters& parameters, const Assignment& assignment);
 
 /// One streaming chat-completions call, pulled: code that uses it reads top to bottom. One thread; make after
 /// fork.

@@ -18,12 +18,12 @@ CircuitBreaker::Options quick(milliseconds rest) {
 }
 
 void fail(CircuitBreaker& breaker, int times) {
-  for (int i = 0; i < times; ++i) breaker.wait_for_turn(never)->fail();
+  for (int i = 0; i < times; ++i) breaker.wait_for_permit(never)->fail();
 }
 
 /// Would a call have to wait?
 bool is_open(CircuitBreaker& breaker) {
-  return !breaker.wait_for_turn([] { return true; });
+  return !breaker.wait_for_permit([] { return true; });
 }
 
 milliseconds since(gp::SteadyTime begin) {
@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_SUITE(circuit_breaker)
 BOOST_AUTO_TEST_CASE(it_opens_after_failures_in_a_row_only) {
   CircuitBreaker breaker(quick(std::chrono::hours(1)));
   fail(breaker, 2);
-  breaker.wait_for_turn(never)->succeed();
+  breaker.wait_for_permit(never)->succeed();
   fail(breaker, 2);
   BOOST_TEST(!is_open(breaker));
   fail(breaker, 1);
@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(it_opens_after_failures_in_a_row_only) {
 BOOST_AUTO_TEST_CASE(a_call_that_ends_without_a_word_counts_as_nothing) {
   CircuitBreaker breaker(quick(std::chrono::hours(1)));
   fail(breaker, 2);
-  for (int i = 0; i < 5; ++i) BOOST_TEST(breaker.wait_for_turn(never).has_value());
+  for (int i = 0; i < 5; ++i) BOOST_TEST(breaker.wait_for_permit(never).has_value());
   BOOST_TEST(!is_open(breaker));
 }
 
@@ -55,23 +55,23 @@ BOOST_AUTO_TEST_CASE(after_its_rest_one_call_is_on_trial_and_success_lets_everyb
   CircuitBreaker breaker(quick(milliseconds(100)));
   const auto begin = gp::steady_now();
   fail(breaker, 3);
-  auto trial = breaker.wait_for_turn(never);
+  auto trial = breaker.wait_for_permit(never);
   BOOST_TEST(trial.has_value());
   BOOST_TEST(since(begin).count() >= 100);
   BOOST_TEST(is_open(breaker));  // for the second
   trial->succeed();
   BOOST_TEST(!is_open(breaker));
-  BOOST_TEST(breaker.wait_for_turn(never).has_value());
+  BOOST_TEST(breaker.wait_for_permit(never).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_failed_trial_doubles_the_rest_and_sends_those_who_wait_away) {
   CircuitBreaker breaker(quick(milliseconds(100)));
   fail(breaker, 3);
-  auto trial = breaker.wait_for_turn(never);
+  auto trial = breaker.wait_for_permit(never);
   std::atomic<int> sent_away = 0;
   std::vector<std::jthread> waiting;
   for (int i = 0; i < 4; ++i)
-    waiting.emplace_back([&] { sent_away += breaker.wait_for_turn(never) ? 0 : 1; });
+    waiting.emplace_back([&] { sent_away += breaker.wait_for_permit(never) ? 0 : 1; });
   std::this_thread::sleep_for(
       milliseconds(100));  // they wait: nobody is sent away before the trial has ended
   BOOST_TEST(sent_away == 0);
@@ -79,15 +79,15 @@ BOOST_AUTO_TEST_CASE(a_failed_trial_doubles_the_rest_and_sends_those_who_wait_aw
   trial->fail();
   waiting.clear();
   BOOST_TEST(sent_away == 4);
-  BOOST_TEST(breaker.wait_for_turn(never).has_value());
+  BOOST_TEST(breaker.wait_for_permit(never).has_value());
   BOOST_TEST(since(begin).count() >= 200);
 }
 
 BOOST_AUTO_TEST_CASE(a_trial_that_is_stopped_lets_the_next_one_try) {
   CircuitBreaker breaker(quick(milliseconds(50)));
   fail(breaker, 3);
-  breaker.wait_for_turn(never).reset();
-  auto next = breaker.wait_for_turn(never);
+  breaker.wait_for_permit(never).reset();
+  auto next = breaker.wait_for_permit(never);
   BOOST_TEST(next.has_value());
   next->succeed();
   BOOST_TEST(!is_open(breaker));
@@ -95,9 +95,9 @@ BOOST_AUTO_TEST_CASE(a_trial_that_is_stopped_lets_the_next_one_try) {
 
 BOOST_AUTO_TEST_CASE(a_call_from_before_that_fails_late_is_no_trial) {
   CircuitBreaker breaker(quick(milliseconds(50)));
-  auto late = breaker.wait_for_turn(never);
+  auto late = breaker.wait_for_permit(never);
   fail(breaker, 3);
-  auto trial = breaker.wait_for_turn(never);
+  auto trial = breaker.wait_for_permit(never);
   late->fail();
   BOOST_TEST(is_open(breaker));
   trial->succeed();
@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(a_call_from_before_that_fails_late_is_no_trial) {
 BOOST_AUTO_TEST_CASE(a_provider_that_asks_for_patience_opens_nothing) {
   CircuitBreaker breaker(quick(std::chrono::hours(1)));
   fail(breaker, 2);
-  for (int i = 0; i < 5; ++i) breaker.wait_for_turn(never)->postpone(milliseconds(10));
+  for (int i = 0; i < 5; ++i) breaker.wait_for_permit(never)->postpone(milliseconds(10));
   BOOST_TEST(!is_open(breaker));
   fail(breaker, 1);
   BOOST_TEST(is_open(breaker));
@@ -116,14 +116,14 @@ BOOST_AUTO_TEST_CASE(a_provider_that_asks_for_patience_opens_nothing) {
 BOOST_AUTO_TEST_CASE(a_trial_that_is_asked_to_wait_has_not_failed_and_the_next_one_waits_so_long) {
   CircuitBreaker breaker(quick(milliseconds(100)));
   fail(breaker, 3);
-  auto trial = breaker.wait_for_turn(never);
+  auto trial = breaker.wait_for_permit(never);
   std::atomic<int> let_through = 0;
   std::vector<std::jthread> waiting;
   for (int i = 0; i < 3; ++i) {
     waiting.emplace_back([&] {
-      if (auto turn = breaker.wait_for_turn(never)) {
+      if (auto permit = breaker.wait_for_permit(never)) {
         ++let_through;
-        turn->succeed();
+        permit->succeed();
       }
     });
   }
@@ -138,8 +138,8 @@ BOOST_AUTO_TEST_CASE(a_trial_is_never_put_off_for_longer_than_the_longest_rest) 
   CircuitBreaker breaker(quick(milliseconds(50)));
   fail(breaker, 3);
   const auto begin = gp::steady_now();
-  breaker.wait_for_turn(never)->postpone(std::chrono::hours(1));
-  BOOST_TEST(breaker.wait_for_turn(never).has_value());
+  breaker.wait_for_permit(never)->postpone(std::chrono::hours(1));
+  BOOST_TEST(breaker.wait_for_permit(never).has_value());
   BOOST_TEST((since(begin) < std::chrono::seconds(30)));
 }
 

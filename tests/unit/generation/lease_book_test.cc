@@ -1,3 +1,5 @@
+// The book and the watch that goes by it.
+
 #include "core/generation/lease_book.h"
 
 #include <atomic>
@@ -5,6 +7,8 @@
 #include <thread>
 
 #include <boost/test/unit_test.hpp>
+
+#include "core/generation/lease_watch.h"
 
 using gp::generation::LeaseBook;
 using gp::generation::LeaseWatch;

@@ -6,7 +6,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "core/base/utf8.h"
-#include "core/llm/chat_call.h"
+#include "core/llm/call_body.h"
 #include "core/llm/prices.h"
 #include "core/llm/prompt.h"
 #include "core/llm/response_schema.h"
