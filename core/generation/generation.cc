@@ -246,13 +246,12 @@ Answer Generation::read_answer(llm::ChatCall call, const llm::Assignment& assign
   return answer;
 }
 
-/// What the call has cost, and its row.
+/// What the call has cost, and its row. One that was refused, or reached nobody, was free.
 void Generation::account_for(const Answer& answer, const std::string& input_path) {
   const llm::CallResult& result = answer.result;
   const std::string& model = result.model.empty() ? model_ : result.model;
   const auto cost_usd = tools_.prices.cost_usd(model, result.usage);
-  const bool was_billed = !answer.text.empty() || result.usage.prompt_tokens >= 0;
-  if (was_billed) spending_.add(result.usage, cost_usd);
+  if (result.may_be_billed) spending_.add(result.usage, cost_usd);
   CsvRow row = llm_call_row(answer, model, tools_.config.llm_temperature, cost_usd);
   row.input_path = input_path;
   if (!answer.text.empty()) row.output_path = log_.write_output(call_number_, answer_json(answer.text));

@@ -62,6 +62,14 @@ struct Worker {
     blocklist = gp::project::Blocklist::load(folder / "blocklist");
   }
 
+  /// A dollar for each token of a prompt, two for each of an answer.
+  void use_price(const std::string& model) {
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder / "prices") << gp::dump_json(
+        {{model, {{"input", 1e6}, {"cached_input", 1e6}, {"output", 2e6}}}});
+    prices = gp::llm::PriceTable::load(folder / "prices");
+  }
+
   Json inputs_of(std::size_t call) const {
     return gp::parse_json(provider.calls().at(call).at("messages").at(1).at("content").get<std::string>());
   }
@@ -154,6 +162,31 @@ BOOST_AUTO_TEST_CASE(what_a_take_that_only_began_has_used_is_not_known) {
   BOOST_TEST(!end.cost_usd.has_value());
   BOOST_TEST(end.llm_calls == 2);
   BOOST_TEST(second.back().event.data.at("tokens").at("prompt").is_null());
+}
+
+BOOST_AUTO_TEST_CASE(what_a_call_that_was_accepted_and_brought_nothing_has_used_is_not_known) {
+  Worker worker([](std::size_t call, const Json& body) {
+    return call == 0 ? reply::kStreamHead + reply::chunk({{"role", "assistant"}}, "stop")
+                     : whole_answer(call, body);
+  });
+  worker.use_price("m-1");
+  const gp::project::RunEnd end = worker.run(sample::claim()).back().end.value();
+  BOOST_TEST(end.complete);
+  BOOST_TEST(end.llm_calls == 2);
+  BOOST_TEST(end.usage.prompt_tokens == -1);
+  BOOST_TEST(end.usage.completion_tokens == -1);
+  BOOST_TEST(!end.cost_usd.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_call_that_was_refused_costs_nothing) {
+  Worker worker([](std::size_t call, const Json& body) {
+    return call == 0 ? reply::busy() : whole_answer(call, body);
+  });
+  worker.use_price("m-1");
+  const gp::project::RunEnd end = worker.run(sample::claim()).back().end.value();
+  BOOST_TEST(end.llm_calls == 2);
+  BOOST_TEST(end.usage.prompt_tokens == 100);
+  BOOST_TEST(end.cost_usd.value() == 100.0 + 200.0 * 2, boost::test_tools::tolerance(1e-9));
 }
 
 BOOST_AUTO_TEST_CASE(what_an_attempt_that_has_ended_used_is_not_the_next_ones) {

@@ -69,6 +69,31 @@ struct OneAnswer {
   }
 };
 
+/// Takes one request and says nothing until the client has gone.
+struct Silence {
+  boost::asio::io_context context;
+  tcp::acceptor acceptor{context, {boost::asio::ip::make_address("127.0.0.1"), 0}};
+  std::atomic<bool> has_request = false;
+  std::jthread thread{[this] {
+    tcp::socket socket = acceptor.accept();
+    boost::asio::streambuf head;
+    boost::asio::read_until(socket, head, "\r\n\r\n");
+    has_request = true;
+    boost::system::error_code gone;
+    while (!gone) boost::asio::read_until(socket, head, "never sent", gone);
+  }};
+
+  gp::llm::CallResult call(std::chrono::seconds first_byte_timeout, bool is_cancelled) {
+    gp::Config config;
+    config.openai_base_url = "http://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port());
+    config.llm_connect_timeout_s = std::chrono::seconds(5);
+    config.llm_first_byte_timeout_s = first_byte_timeout;
+    gp::llm::ChatCall chat(config, {{"model", "m"}}, [&] { return is_cancelled && has_request; });
+    while (chat.next_text()) continue;
+    return chat.result();
+  }
+};
+
 const std::string kStreamHead =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
 
@@ -120,6 +145,41 @@ BOOST_AUTO_TEST_CASE(a_name_server_that_hangs_holds_up_neither_a_cancelled_call_
 BOOST_AUTO_TEST_CASE(a_server_that_hangs_up_is_unavailable) {
   OneAnswer server("");
   BOOST_TEST((server.call().status == CallStatus::kUnavailable));
+}
+
+BOOST_AUTO_TEST_CASE(a_call_that_was_accepted_may_be_billed_although_no_text_came) {
+  const std::string role = "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n";
+  for (const std::string& rest : {std::string(), role, role + "data: [DONE]\n\n",
+                                  std::string("data: {\"error\":{\"code\":\"server_error\"}}\n\n")}) {
+    OneAnswer server(kStreamHead + rest);
+    BOOST_TEST(server.call().may_be_billed);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_call_that_is_given_up_before_the_server_has_spoken_may_be_billed) {
+  Silence slow;
+  const auto timed_out = slow.call(std::chrono::seconds(1), false);
+  BOOST_TEST((timed_out.status == CallStatus::kTimeout));
+  BOOST_TEST(timed_out.may_be_billed);
+  Silence slower;
+  const auto cancelled = slower.call(std::chrono::seconds(60), true);
+  BOOST_TEST((cancelled.status == CallStatus::kCancelled));
+  BOOST_TEST(cancelled.may_be_billed);
+}
+
+BOOST_AUTO_TEST_CASE(a_call_that_was_refused_or_never_made_is_not_billed) {
+  for (const std::string status : {"400 Bad Request", "429 Too Many Requests", "503 Service Unavailable"}) {
+    OneAnswer server("HTTP/1.1 " + status + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    BOOST_TEST(!server.call().may_be_billed);
+  }
+  gp::Config config;
+  config.openai_base_url = "http://127.0.0.1:1";  // nobody listens
+  config.llm_connect_timeout_s = config.llm_first_byte_timeout_s = std::chrono::seconds(5);
+  for (const bool is_cancelled : {false, true}) {
+    gp::llm::ChatCall chat(config, {{"model", "m"}}, [&] { return is_cancelled; });
+    BOOST_TEST(!chat.next_text().has_value());
+    BOOST_TEST(!chat.result().may_be_billed);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
