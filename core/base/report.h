@@ -78,6 +78,18 @@ struct ChildEnded {
   }
 };
 
+struct ForkFailed {
+  static constexpr Level kLevel = Level::kError;
+  static constexpr std::string_view kName = "fork_failed";
+  std::string handler;
+  std::string message;  ///< the system's: no room for another process
+  std::chrono::milliseconds restart_in;
+  Fields fields() const {
+    return {
+        {"handler", handler}, {"message", message}, {"restart_in_ms", std::to_string(restart_in.count())}};
+  }
+};
+
 struct ChildFailed {
   static constexpr Level kLevel = Level::kError;
   static constexpr std::string_view kName = "child_failed";
@@ -258,11 +270,27 @@ struct RunEnded {
   }
 };
 
+struct GenerationNotStarted {
+  static constexpr Level kLevel = Level::kError;
+  static constexpr std::string_view kName = "generation_not_started";
+  std::string run_id;   ///< goes back to the queue
+  std::string message;  ///< the system's: no room for another thread
+  Fields fields() const { return {{"run_id", run_id}, {"message", message}}; }
+};
+
 struct RunUnreadable {
   static constexpr Level kLevel = Level::kError;
   static constexpr std::string_view kName = "run_unreadable";
   std::string run_id;
   std::string message;  ///< what is wrong with what is stored of it
+  Fields fields() const { return {{"run_id", run_id}, {"message", message}}; }
+};
+
+struct StepsRefused {
+  static constexpr Level kLevel = Level::kError;
+  static constexpr std::string_view kName = "steps_refused";
+  std::string run_id;
+  std::string message;  ///< why PostgreSQL does not take what is in them
   Fields fields() const { return {{"run_id", run_id}, {"message", message}}; }
 };
 

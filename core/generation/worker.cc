@@ -6,8 +6,11 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -38,6 +41,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kPoll{2000};  ///< looks at the queue so often although no doorbell rang
 constexpr milliseconds kFirstRetry{200};
 constexpr milliseconds kLongestRetry{5000};
+constexpr milliseconds kFirstRest{1000};  ///< of a worker that gets no threads
+constexpr milliseconds kLongestRest{30000};
 constexpr std::chrono::seconds kKeepRefused{60};  ///< many times what lies between a claim and its generation
 constexpr milliseconds kShipAtStop{
     10000};  ///< how long a stopping worker waits for the database to take the last steps
@@ -84,7 +89,8 @@ class Worker {
         queue_(config.database_url, config.database_listen_url,
                queue_options(config, owner_name(outbox_, host_slot_.number()), is_listening(slot))),
         estates_(host_slot_, outbox_, queue_, config.lease_s),
-        backoff_(kFirstRetry, kLongestRetry) {}
+        backoff_(kFirstRetry, kLongestRetry),
+        rest_(kFirstRest, kLongestRest) {}
 
   int run() {
     look_after_former_self();
@@ -134,8 +140,9 @@ class Worker {
     reap();
     const bool is_in_time = beat_if_due();
     look_for_cancels();
+    give_back_the_unstarted();
     const int free = static_cast<int>(config_.worker_concurrency) - static_cast<int>(running_.size());
-    if (free > 0 && is_in_time) {
+    if (free > 0 && is_in_time && steady_now() >= rest_until_) {
       for (runlog::Claim& claim : queue_.claim(free, leases_.held())) start(std::move(claim));
     }
     const auto until_beat = std::chrono::ceil<milliseconds>(next_beat_ - steady_now());
@@ -225,8 +232,35 @@ class Worker {
     Running& running = running_.emplace_back();
     running.lease = claim.lease;
     running.flags = flags;
-    running.thread = std::jthread(
-        [this, &running, taken = std::move(claim)]() mutable { generate(running, std::move(taken)); });
+    try {
+      running.thread = std::jthread(
+          [this, &running, taken = std::move(claim)]() mutable { generate(running, std::move(taken)); });
+      rest_.reset();
+    } catch (const std::system_error& error) {
+      put_off(error.what());
+    }
+  }
+
+  /// There is no thread for the newest of `running_` (a limit of the unit's, or the machine's): somebody else
+  /// shall have it, and this worker takes none for a while.
+  void put_off(const std::string& reason) {
+    const runlog::Lease lease = running_.back().lease;
+    running_.pop_back();
+    unstarted_.push_back(lease);
+    if (steady_now() >= rest_until_) rest_until_ = steady_now() + rest_.next();
+    report::report(report::GenerationNotStarted{lease.run_id.str(), reason});
+  }
+
+  /// Each once the steps are decided that came with its claim: without its lease they would be refused.
+  void give_back_the_unstarted() {
+    for (auto lease = unstarted_.begin(); lease != unstarted_.end();) {
+      if (shipper_.has_undecided(lease->token)) {
+        ++lease;
+        continue;
+      }
+      give_back(*lease);
+      lease = unstarted_.erase(lease);
+    }
   }
 
   /// Nothing where the events of the run do not fold: a bug, and its lease must not be kept.
@@ -289,9 +323,12 @@ class Worker {
     }
     stop_the_rest();
 
-    if (!shipper_.wait_until_empty(kShipAtStop))
-      return;  // the rows stay in the outbox for whoever looks after this slot
-    for (const runlog::Lease& lease : leases_.held()) give_back(lease);
+    give_back_the_decided();  // at once: what follows may take its time
+    if (!shipper_.wait_until_empty(kShipAtStop)) {
+      give_back_the_decided();
+      return;  // the rows of the others stay in the outbox for whoever looks after this slot
+    }
+    give_back_all(leases_.held());
     if (leases_.held().empty()) host_slot_.leave();
   }
 
@@ -312,13 +349,24 @@ class Worker {
     running_.clear();
   }
 
-  void give_back(const runlog::Lease& lease) {
+  /// Not those of runs with a step that PostgreSQL has not taken yet: without its lease it would be refused.
+  void give_back_the_decided() {
+    std::vector<runlog::Lease> leases = leases_.held();
+    std::erase_if(leases, [this](const runlog::Lease& lease) { return shipper_.has_undecided(lease.token); });
+    give_back_all(leases);
+  }
+
+  void give_back_all(const std::vector<runlog::Lease>& leases) {
     try {
-      queue_.give_back(lease);
-      leases_.remove(lease.run_id, lease.token);
+      for (const runlog::Lease& lease : leases) give_back(lease);
     } catch (const Error& error) {
-      report::report(report::DatabaseLost{"queue", error.what(), milliseconds(0)});  // the lease will expire
+      report::report(report::DatabaseLost{"queue", error.what(), milliseconds(0)});  // the leases will expire
     }
+  }
+
+  void give_back(const runlog::Lease& lease) {
+    queue_.give_back(lease);
+    leases_.remove(lease.run_id, lease.token);
   }
 
   const Config& config_;
@@ -335,6 +383,9 @@ class Worker {
   runlog::RunQueue queue_;
   Estates estates_;
   Backoff backoff_;
+  Backoff rest_;                          ///< after a thread that could not be made
+  SteadyTime rest_until_{};               ///< no run is taken before
+  std::vector<runlog::Lease> unstarted_;  ///< of runs that got no thread, still in the book
   bool is_away_ = false;
   bool are_cancels_due_ = false;  ///< one of the runs held may have been cancelled
   SteadyTime next_beat_ = steady_now();

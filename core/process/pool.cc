@@ -6,8 +6,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
-#include <optional>
 #include <vector>
 
 #include <fcntl.h>
@@ -16,9 +14,6 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -120,7 +115,10 @@ class Master {
     const pid_t master = ::getpid();
     const pid_t pid = ::fork();
     if (pid < 0) {
-      slots_[index].restart_at = steady_now() + backoff_.next();
+      const std::string reason = std::strerror(errno);
+      const milliseconds wait = backoff_.next();
+      report::report(report::ForkFailed{options_.name, reason, wait});
+      slots_[index].restart_at = steady_now() + wait;
       return;
     }
     if (pid == 0) ::_exit(run_child(index, master));

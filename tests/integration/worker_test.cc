@@ -3,6 +3,8 @@
 #include "core/generation/worker.h"
 
 #include <array>
+#include <atomic>
+#include <cerrno>
 #include <functional>
 #include <map>
 #include <optional>
@@ -11,8 +13,10 @@
 
 #include <arpa/inet.h>
 #include <boost/test/unit_test.hpp>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -29,6 +33,24 @@ using integration::LockedRow;
 using integration::request;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+
+namespace {
+
+std::atomic<bool> has_threads = true;
+std::atomic<int> refused_threads = 0;
+
+}  // namespace
+
+/// In front of the system's: at its limit of threads while `has_threads` is false.
+extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*),
+                              void* argument) {
+  if (!has_threads) {
+    ++refused_threads;
+    return EAGAIN;
+  }
+  static const auto real = reinterpret_cast<decltype(&pthread_create)>(dlsym(RTLD_NEXT, "pthread_create"));
+  return real(thread, attributes, run, argument);
+}
 
 namespace {
 
@@ -104,9 +126,12 @@ class AtWork {
              .line_out = out_.get()};
     thread_ = std::jthread([this] { gp::generation::run_worker(config_, files_, slot_); });
   }
-  ~AtWork() { ::eventfd_write(stop_.get(), 1); }
+  ~AtWork() { stop(); }
   AtWork(const AtWork&) = delete;
   AtWork& operator=(const AtWork&) = delete;
+
+  /// It drains from now on.
+  void stop() const { ::eventfd_write(stop_.get(), 1); }
 
  private:
   gp::Config config_;
@@ -116,6 +141,15 @@ class AtWork {
   WorkerSlot slot_;
   std::jthread thread_;
 };
+
+std::string next_id_of(const std::string& project) {
+  return "SELECT next_event_id FROM generation_runs WHERE project_id = '" + project + "'";
+}
+
+/// With how often it was taken: "running 1".
+std::string state_of(const std::string& project) {
+  return "SELECT state || ' ' || takes FROM generation_runs WHERE project_id = '" + project + "'";
+}
 
 }  // namespace
 
@@ -143,16 +177,48 @@ BOOST_AUTO_TEST_CASE(a_locked_project_keeps_no_worker_from_other_runs) {
   gp::runlog::RunIntake(url()).start(request("locked"));
   gp::runlog::RunIntake(url()).start(request("good"));
   const AtWork worker(config());
-  const auto next_id = [](const std::string& project) {
-    return "SELECT next_event_id FROM generation_runs WHERE project_id = '" + project + "'";
-  };
-  BOOST_TEST(becomes(next_id("good"), "2"));
+  BOOST_TEST(becomes(next_id_of("good"), "2"));
   std::this_thread::sleep_for(seconds(3));  // longer than a lease
   BOOST_TEST(value("SELECT sum(takes) FROM generation_runs") == "2");
-  BOOST_TEST(value(next_id("locked")) == "1");
+  BOOST_TEST(value(next_id_of("locked")) == "1");
   lock.release();
-  BOOST_TEST(becomes(next_id("locked"), "2"));
+  BOOST_TEST(becomes(next_id_of("locked"), "2"));
   BOOST_TEST(value("SELECT spec_json->>'status' FROM projects WHERE id = 'locked'") == "planning");
+}
+
+BOOST_AUTO_TEST_CASE(a_locked_project_keeps_no_other_run_from_being_given_back_at_the_stop) {
+  script("INSERT INTO projects (id, spec_json, updated_at) VALUES ('locked', '{}', now())");
+  const LockedRow lock(url(), "SELECT 1 FROM projects WHERE id = 'locked'");
+  {
+    const AtWork worker(config());
+    gp::runlog::RunIntake(url()).start(request("locked"));
+    BOOST_REQUIRE(becomes(state_of("locked"), "running 1"));
+    gp::runlog::RunIntake(url()).start(request("good"));
+    BOOST_REQUIRE(becomes(next_id_of("good"), "2"));
+    worker.stop();
+    BOOST_TEST(becomes(state_of("good"), "queued 0"));
+    BOOST_TEST(value(state_of("locked")) == "running 1");  // its step waits, under its lease
+    lock.release();
+  }
+  BOOST_TEST(value(state_of("locked")) == "queued 0");
+  BOOST_TEST(value(next_id_of("locked")) == "2");
+}
+
+BOOST_AUTO_TEST_CASE(a_run_that_there_is_no_thread_for_waits_in_the_queue_and_the_others_go_on) {
+  const AtWork worker(config());
+  gp::runlog::RunIntake(url()).start(request("first"));
+  BOOST_REQUIRE(becomes(next_id_of("first"), "2"));
+  has_threads = false;
+  gp::runlog::RunIntake(url()).start(request("second"));
+  const auto deadline = gp::steady_now() + seconds(30);
+  while (refused_threads == 0 && gp::steady_now() < deadline) std::this_thread::sleep_for(milliseconds(20));
+  BOOST_TEST(refused_threads > 0);
+  BOOST_TEST(becomes(state_of("second"), "queued 0"));
+  std::this_thread::sleep_for(seconds(3));  // longer than a lease
+  BOOST_TEST(refused_threads < 5);
+  has_threads = true;
+  BOOST_TEST(becomes(state_of("second"), "running 1"));
+  BOOST_TEST(value(state_of("first")) == "running 1");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
