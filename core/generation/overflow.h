@@ -32,10 +32,10 @@ class Overflow {
 
   /// What may be sent now of what waits here.
   struct Choice {
-    std::size_t count = 0;                ///< of the first so many
-    std::size_t most = 0;                 ///< so many of them
-    std::span<const std::string> beside;  ///< none of these runs
-    bool is_spool_unread = false;         ///< none that follows one in the spool
+    std::size_t count = 0;                     ///< of the first so many
+    std::size_t most = 0;                      ///< so many of them
+    std::span<const std::string> beside = {};  ///< none of these runs
+    bool is_spool_unread = false;              ///< none that follows one in the spool
   };
   struct Taken {
     std::vector<std::size_t> places;  ///< valid until the next remove(), whatever comes meanwhile
