@@ -75,3 +75,14 @@ an_upgrade_that_needs_a_migration_leaves_the_old_ones_at_work() {
   expect "restart" in_container systemctl restart 'generate-project-*.service'
   same "the new ones serve" "$(status_of /status/package)" 200
 }
+
+a_downgrade_that_the_tables_do_not_take_leaves_the_new_ones_at_work() {
+  step "a downgrade to a version that the tables do not take"
+  local before
+  before=$(main_pids)
+  ask_database "INSERT INTO generation_schema (version, name, compatible_from) VALUES (901, 'drops', 901)"
+  in_container dpkg -i "/debs/${deb##*/}" >"$work/downgrade.log" 2>&1 || fail "dpkg -i: $(cat "$work/downgrade.log")"
+  same "one line says what to do" "$(grep -c '^generate-project: .*install the newer version' "$work/downgrade.log")" 1
+  same "the processes are the same" "$(main_pids)" "$before"
+  ask_database 'DELETE FROM generation_schema WHERE version = 901'
+}

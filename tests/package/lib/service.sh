@@ -14,6 +14,10 @@ journal_of() { in_container journalctl --no-pager --output=cat --unit "generate-
 ask() { in_container curl -sS --max-time 60 "$@"; }
 status_of() { ask -o /dev/null -w '%{http_code}' "http://127.0.0.1:8080$1"; }
 set_setting() { in_container sh -c "echo '$1' >>/etc/generate-project/generate-project.conf"; }
+keep_settings() { in_container cp -p /etc/generate-project/generate-project.conf /etc/generate-project/generate-project.conf.kept; }
+restore_settings() { in_container mv /etc/generate-project/generate-project.conf.kept /etc/generate-project/generate-project.conf; }
+# tells WHAT PATTERN WORDS   the output of a command in the container, whatever its status, has such a line.
+tells() { expect "$1" grep -qE "$2" <(in_container sh -c "$3 2>&1 || true"); }
 give_secret() { in_container sh -c "umask 077 && printf %s '$2' >$credentials/$1"; }
 
 show_journal() {
@@ -57,6 +61,15 @@ setup_gives_a_service() {
   same "no counter is lost to a closed folder" "$(in_container sh -c 'ls /run/generate-project/metrics | grep -c ^status-')" 4
 }
 
+nginx_that_is_stopped_is_said() {
+  step "nginx is stopped"
+  in_container systemctl stop nginx.service
+  tells "doctor warns" '^warn +nginx.service' 'generate-project doctor'
+  refuse "setup does not say that it serves" in_container generate-project setup
+  tells "it says what to do" 'systemctl enable --now nginx' 'generate-project setup'
+  in_container systemctl start nginx.service
+}
+
 a_missing_key_is_said_once() {
   step "no OPENAI_API_KEY"
   in_container rm "$credentials/OPENAI_API_KEY"
@@ -66,6 +79,37 @@ a_missing_key_is_said_once() {
   same "it is not tried again" "$(unit worker.service NRestarts)" 0
   expect "the journal says which" grep -q 'OPENAI_API_KEY: not set' <(journal_of worker)
   same "the rest serves" "$(status_of /health)" 200
+}
+
+# The key is missing since the step before.
+a_host_that_only_serves_needs_no_key() {
+  step "a host that only serves"
+  tells "doctor misses the key" '^fail +settings.OPENAI_API_KEY' 'generate-project doctor'
+  tells "and looks at the rest" '^ok +database.schema' 'generate-project doctor'
+  refuse "setup misses it" in_container generate-project setup
+  local how
+  for how in disable mask; do
+    expect "the worker is not to run: $how" in_container systemctl "$how" --now generate-project-worker.service
+    expect "doctor" in_container generate-project doctor
+    expect "setup" in_container generate-project setup
+    refuse "no worker runs" in_container systemctl is-active --quiet generate-project-worker.service
+  done
+  expect "the worker is to run again" in_container systemctl unmask generate-project-worker.service
+  expect "enable" in_container systemctl enable generate-project-worker.service
+  refuse "it misses its key" in_container systemctl start generate-project-worker.service
+}
+
+settings_that_the_units_break_are_said() {
+  step "settings that the units break"
+  keep_settings
+  set_setting RUNTIME_DIR=/srv/sockets
+  set_setting BLOCKLIST_FILE=/tmp/words
+  in_container touch /tmp/words
+  tells "doctor says which folder the sockets are in" '^fail +sandbox.RUNTIME_DIR' 'generate-project doctor'
+  tells "nginx-site refuses another" 'RUNTIME_DIR' 'generate-project nginx-site --enable'
+  tells "doctor warns of a file that a service does not see" '^warn +sandbox.BLOCKLIST_FILE' 'generate-project doctor'
+  restore_settings
+  tells "who may not read the settings is told so" 'run this as root' 'runuser -u nobody -- generate-project doctor'
 }
 
 # Whether a process of the service can see the text: in its environment, or in the secrets it is given.
@@ -108,6 +152,21 @@ one_generation_over_http() {
   same "GET /status" "$(ask http://127.0.0.1:8080/status/package | jq -r .status)" complete
   expect "its log is in /var/log" in_container test -s "/var/log/generate-project/$run.csv"
   same "its log is not for everybody" "$(in_container stat -c '%U %a' /var/log/generate-project)" "generate-project 750"
+}
+
+# Debian's PostgreSQL speaks TLS. libpq looks for certificates in the home folder, which is closed to some of the services.
+a_database_that_wants_tls_is_reached() {
+  step "a database that wants TLS"
+  ask_database "ALTER ROLE \"generate-project\" PASSWORD 'a-password'"
+  give_secret DATABASE_URL 'postgresql://generate-project:a-password@127.0.0.1/generate-project?sslmode=require'
+  expect "restart" in_container systemctl restart 'generate-project-*.service'
+  same "GET /status" "$(status_of /status/package)" 200
+  same "POST /start, of a run that is complete" "$(ask -o /dev/null -w '%{http_code}' http://127.0.0.1:8080/start -H 'Content-Type: application/json' \
+    -d '{"project_id": "package", "chat_id": "one", "topic": "Fractions", "life_skill": "Budgeting", "group_size": 3, "duration_min": 45, "owner_email": "huda@school.ae"}')" 200
+  same "GET /health/ready" "$(status_of /health/ready)" 200
+  same "every session is encrypted" "$(ask_database "SELECT bool_and(ssl) FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE usename = 'generate-project'")" t
+  give_secret DATABASE_URL postgresql:///generate-project
+  expect "restart" in_container systemctl restart 'generate-project-*.service'
 }
 
 each_service_is_in_its_sandbox() {
@@ -156,14 +215,14 @@ no_service_reaches_what_is_anothers() {
 a_wrong_setting_is_said_and_can_be_repaired() {
   step "a wrong setting"
   in_container systemctl reset-failed generate-project-status.service  # it has been restarted often by now
-  in_container cp -p /etc/generate-project/generate-project.conf /etc/generate-project/generate-project.conf.kept
+  keep_settings
   set_setting SSE_KEEPALIVE_S=often
   refuse "status does not start" in_container systemctl restart generate-project-status.service
   expect "its exit status says: a setting" grep 'status=78/CONFIG' <(journal_of status.service)
   expect "the journal says which, and what is allowed" grep -q "SSE_KEEPALIVE_S: 'often' is not allowed; allowed: 1-300" <(journal_of status.service)
   same "a request meanwhile is refused in order" "$(status_of /status/package)" 503
   expect "starting ends, it does not go round" eventually 20 in_container systemctl is-failed generate-project-status.service
-  in_container mv /etc/generate-project/generate-project.conf.kept /etc/generate-project/generate-project.conf
+  restore_settings
   expect "after the repair it is started again" in_container sh -c \
     "systemctl reset-failed 'generate-project*' && systemctl start generate-project.target"
   same "and serves" "$(status_of /status/package)" 200
