@@ -48,12 +48,12 @@ std::string summary_of(const pg::Statement& migration) {
   return line.starts_with("-- ") ? line.substr(3) : line;
 }
 
-/// The migrations that `schema` lacks. Throws Error(kSchema) where it is newer than this program.
+/// The migrations that `schema` lacks: none where it is newer and takes this program all the same. Throws
+/// Error(kSchema) where it does not.
 Migrations missing_from(const Schema& schema) {
   if (schema.version > known_schema_version()) {
-    throw Error(ErrorKind::kSchema,
-                fmt::format("the database has schema version {}, this program knows {}: install a newer one",
-                            schema.version, known_schema_version()));
+    const std::string mismatch = schema_mismatch(schema);
+    if (!mismatch.empty()) throw Error(ErrorKind::kSchema, mismatch);
   }
   const Migrations all = migrations::all();
   const auto next =
@@ -114,6 +114,11 @@ std::vector<PendingMigration> pending_migrations(const Secret& database_url) {
   for (const pg::Statement* migration : missing_from(read_schema(session)))
     pending.push_back({std::string(migration->name), summary_of(*migration)});
   return pending;
+}
+
+int schema_version(const Secret& database_url) {
+  pg::Session session(database_url, "generate-project migrate");
+  return read_schema(session).version;
 }
 
 std::vector<std::string> migrate(const Secret& database_url) {

@@ -1,6 +1,7 @@
 // migrate [--dry-run | --check]   makes or updates the tables in DATABASE_URL. Forward only; running it again
-// does nothing. --dry-run tells what it would apply, --check the same with exit code 1 where that is
-// anything.
+// does nothing, as it does where a newer program has migrated and left this one its tables. --dry-run tells
+// what it would apply, --check the same with exit code 1 where that is anything. The exit code is 78 where
+// the tables do not take this program any more.
 
 #include "core/runlog/migrate.h"
 
@@ -8,7 +9,6 @@
 
 #include <fmt/format.h>
 
-#include "core/runlog/schema.h"
 #include "handlers/ctl/command.h"
 #include "handlers/ctl/host.h"
 
@@ -25,7 +25,8 @@ struct Options {
 ExitCode tell(const Config& config, bool is_check) {
   const auto pending = runlog::pending_migrations(config.database_url);
   for (const auto& migration : pending) fmt::print("would apply {}: {}\n", migration.name, migration.summary);
-  if (pending.empty()) fmt::print("nothing to apply: schema version {}\n", runlog::known_schema_version());
+  if (pending.empty())
+    fmt::print("nothing to apply: schema version {}\n", runlog::schema_version(config.database_url));
   return is_check && !pending.empty() ? ExitCode::kFailure : ExitCode::kOk;
 }
 
@@ -33,7 +34,7 @@ ExitCode migrate(const Options& options) {
   const Config config = load_as_service(kRequired);
   if (options.dry_run || options.check) return tell(config, options.check);
   for (const std::string& name : runlog::migrate(config.database_url)) fmt::print("applied {}\n", name);
-  fmt::print("schema version {}\n", runlog::known_schema_version());
+  fmt::print("schema version {}\n", runlog::schema_version(config.database_url));
   return ExitCode::kOk;
 }
 
