@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the machine must have: Debian's packages, installed where they are missing.
+# What the machine must have: Debian 12's packages, installed where they are missing.
 
 # To build and run; `test` and `bench` add what only they use.
 packages_to_run=(
@@ -15,17 +15,19 @@ packages_to_test_package=(mmdebstrap piuparts systemd-container)  # autopkgtest 
 # The files are there, even where the package's own set-up did not get through.
 is_installed() { [[ $(dpkg-query -W -f='${Status}' "$1" 2>/dev/null) == install\ ok\ @(installed|unpacked|half-configured) ]]; }
 
-# Debian starts a service when its package is installed. Ours are private: nothing of the system's is started.
+# Debian starts a service when its package is installed, and makes a cluster of PostgreSQL's. Ours are private: nothing of the system's
+# is started or made now. What says so is removed afterwards: whoever installs those packages later, for themselves, gets what Debian gives.
 without_services() {
-  local policy=/usr/sbin/policy-rc.d made=()
+  local policy=/usr/sbin/policy-rc.d no_cluster=/etc/postgresql-common/createcluster.conf made=()
   if [[ ! -e $policy ]]; then
     printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee $policy >/dev/null
     "${sudo[@]}" chmod 755 $policy
     made=("$policy")
   fi
-  if [[ ! -e /etc/postgresql-common/createcluster.conf ]]; then
-    "${sudo[@]}" mkdir -p /etc/postgresql-common
-    echo 'create_main_cluster = false' | "${sudo[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+  if [[ ! -e $no_cluster ]]; then
+    "${sudo[@]}" mkdir -p "${no_cluster%/*}"
+    echo 'create_main_cluster = false' | "${sudo[@]}" tee $no_cluster >/dev/null
+    made+=("$no_cluster")
   fi
   local outcome=0
   "$@" || outcome=$?
