@@ -93,7 +93,7 @@ constexpr std::array kSettings = {
             "A stream whose client reads nothing for so long is ended", 1, 3600},
 
     Setting{"RUNTIME_DIR", &C::runtime_dir, "/run/generate-project", "a folder", "",
-            "Where the handlers' sockets are made"},
+            "Where the handlers' sockets are made; the package's units always make them in the default"},
     Setting{"START_PROCESSES", &C::start_processes, "4", "1-256", "processes", "Pool of POST /start", 1, 256},
     Setting{"STATUS_PROCESSES", &C::status_processes, "4", "1-256", "processes", "Pool of GET /status", 1,
             256},

@@ -35,6 +35,10 @@ bool is_made_at_start(const std::string& folder) {
   return folder == "/var/lib/generate-project" || folder == "/var/log/generate-project";
 }
 
+bool is_same_folder(const std::string& one, const std::string& other) {
+  return plain_path(one) == plain_path(other);
+}
+
 bool is_within(const std::string& path, const std::string& folder) {
   return plain_path(path).starts_with(plain_path(folder));
 }

@@ -9,6 +9,9 @@ namespace gp::ctl {
 /// and LogsDirectory= of the units.
 bool is_made_at_start(const std::string& folder);
 
+/// True where both names mean the same folder: a slash at the end, . and .. make no difference.
+bool is_same_folder(const std::string& one, const std::string& other);
+
 /// True for `folder` itself and what is below it, by their names.
 bool is_within(const std::string& path, const std::string& folder);
 

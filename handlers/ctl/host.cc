@@ -12,6 +12,7 @@
 
 #include "core/base/error.h"
 #include "core/base/settings_file.h"
+#include "handlers/ctl/program.h"
 
 namespace gp::ctl {
 namespace {
@@ -42,13 +43,21 @@ bool is_user(const std::string& name) { return ::getpwnam(name.c_str()) != nullp
 
 bool is_run_by_systemd() { return exists("/run/systemd/system") && is_service_installed(); }
 
+bool has_worker() {
+  if (!is_run_by_systemd()) return true;
+  const auto state = run_program({"systemctl", "is-enabled", "generate-project-worker.service"}).output;
+  return !state.starts_with("disabled") && !state.starts_with("masked");
+}
+
+bool are_settings_closed() { return ::geteuid() != 0 && is_service_installed(); }
+
 Config load_as_service(std::span<const std::string_view> required) {
   try {
     Config config = load_config(host_environment(), required);
     become_service_user();
     return config;
   } catch (const ConfigError& error) {
-    if (::geteuid() == 0 || !is_service_installed()) throw;
+    if (!are_settings_closed()) throw;
     auto faults = error.faults();
     faults.push_back(
         {"user", fmt::format("the secrets in {} are open to root only: run this as root", etc_dir())});

@@ -32,6 +32,15 @@ void become_service_user();
 /// True where systemd runs the service, by the units of the package.
 bool is_run_by_systemd();
 
+/// Where the sockets are by the units of the package, whatever RUNTIME_DIR is.
+inline constexpr const char* kUnitsRuntimeDir = "/run/generate-project";
+
+/// False on a host that only serves: systemd runs the service, and its worker is disabled or masked.
+bool has_worker();
+
+/// True where the service is installed and this account may not read its settings and secrets.
+bool are_settings_closed();
+
 /// True where an account of that name exists.
 bool is_user(const std::string& name);
 

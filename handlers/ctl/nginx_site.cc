@@ -12,6 +12,7 @@
 
 #include "core/base/config.h"
 #include "handlers/ctl/command.h"
+#include "handlers/ctl/folder_state.h"
 #include "handlers/ctl/host.h"
 #include "handlers/ctl/nginx_limits.h"
 
@@ -30,9 +31,17 @@ bool has_ipv6() {
   return std::filesystem::exists("/proc/net/if_inet6", ignored);
 }
 
+/// nginx would look for sockets where systemd does not make them.
+void require_units_folder(const Config& config) {
+  if (!is_run_by_systemd() || is_same_folder(config.runtime_dir, kUnitsRuntimeDir)) return;
+  throw ConfigError({{"RUNTIME_DIR", fmt::format("'{}' is not allowed: systemd makes the sockets in {}",
+                                                 config.runtime_dir, kUnitsRuntimeDir)}});
+}
+
 /// What is not given comes from the site that is there, else from the settings.
 SiteValues complete(SiteValues values, const std::string& nginx_dir) {
   const Config config = load_config(host_environment(), {});
+  require_units_folder(config);
   const SiteValues former = find_site(nginx_dir).value_or(SiteValues{});
   if (values.port == 0) values.port = former.port == 0 ? config.port : former.port;
   if (values.server_name.empty()) values.server_name = former.server_name;

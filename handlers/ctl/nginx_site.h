@@ -44,6 +44,10 @@ std::optional<SiteValues> find_site(const std::string& nginx_dir);
 /// The words that run nginx with the configuration in `nginx_dir`.
 std::vector<std::string> nginx_command(const std::string& nginx_dir, std::vector<std::string> options);
 
+/// systemd runs the nginx of `nginx_dir`, and it is not running. False also where that is not known: of an
+/// nginx that systemd does not run.
+bool is_nginx_stopped(const std::string& nginx_dir);
+
 /// Throws Error(kConflict) where a program that is not nginx listens on `port`.
 void require_port(const std::string& nginx_dir, std::int64_t port);
 

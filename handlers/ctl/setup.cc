@@ -1,7 +1,7 @@
 // setup [--dry-run] [--openai-api-key-file FILE] [--port N ...]   makes a host with Debian's postgresql and
 // nginx serve: role and database, credentials, tables, a look by doctor, the site of nginx, the service. As
 // root. Each step says what it does; whatever is there already is left as it is, so it may be run again after
-// a failure.
+// a failure. Where the worker is disabled or masked the host only serves, and no key is asked for.
 
 #include <chrono>
 #include <filesystem>
@@ -45,7 +45,8 @@ struct Options {
 };
 
 [[noreturn]] void stop(const std::string& what, const std::string& advice) {
-  throw Error(ErrorKind::kUnavailable, fmt::format("{}\n  -> {}\n  Then run setup again.", what, advice));
+  throw Error(ErrorKind::kUnavailable,
+              fmt::format("{}\n  -> {}\n  Then run setup again, as before.", what, advice));
 }
 
 std::string trimmed(std::string text) {
@@ -133,10 +134,11 @@ class Setup {
       say(fmt::format("writing {}: this host's PostgreSQL, by peer authentication",
                       credential_path("DATABASE_URL")));
       write_credential("DATABASE_URL", kLocalDatabase);
-      readers_ = {"start", "status", "health", "events", "worker"};
+      readers_ = {"start", "status", "health", "events"};
+      if (has_worker_) readers_.emplace_back("worker");
     }
     if (!options_.key_file.empty()) add_key();
-    if (options_.dry_run || is_set("OPENAI_API_KEY")) return;
+    if (options_.dry_run || !has_worker_ || is_set("OPENAI_API_KEY")) return;
     stop("there is no key for the LLM provider",
          fmt::format(
              "write it to {} (owner root, mode 0600), or give setup --openai-api-key-file; for a server "
@@ -148,7 +150,7 @@ class Setup {
     say(fmt::format("copying the key to {}", credential_path("OPENAI_API_KEY")));
     const std::string key = read_key();
     write_credential("OPENAI_API_KEY", key);
-    if (readers_.empty()) readers_ = {"worker"};
+    if (readers_.empty() && has_worker_) readers_ = {"worker"};
     if (options_.dry_run || settings_in(etc_dir())("OPENAI_API_KEY") == key) return;
     stop(fmt::format("{}/generate-project.conf holds another key, which goes before it", etc_dir()),
          "remove the line OPENAI_API_KEY there");
@@ -183,8 +185,8 @@ class Setup {
   // ----------------------------------------------------------------------------------------------------
 
   static constexpr const char* kDatabaseAdvice =
-      "is Debian's postgresql installed and running? apt install postgresql; systemctl start postgresql. Or "
-      "put the "
+      "is Debian's postgresql installed and running? apt install postgresql; systemctl start postgresql. "
+      "pg_lsclusters shows its clusters; where there is none: pg_createcluster 15 main --start. Or put the "
       "address of another server into the credential DATABASE_URL";
 
   std::string ask_postgres(const Words& words) const {
@@ -237,12 +239,15 @@ class Setup {
     words.insert(words.end(), options_.site.begin(), options_.site.end());
     require("enabling the site of nginx", words,
             "see the message above; apt install nginx where it is missing");
+    if (options_.dry_run || !is_nginx_stopped(options_.nginx_dir)) return;
+    stop("nginx does not run, and nobody reaches the service but through it", "systemctl enable --now nginx");
   }
 
   // The service
   // -------------------------------------------------------------------------------------------------------
 
-  /// A service that runs has its secrets as they were when it started.
+  /// A service that runs has its secrets as they were when it started. Not before the tables fit: it would
+  /// end.
   void restart_readers() const {
     if (readers_.empty()) return;
     Words words = {"systemctl", "try-restart"};
@@ -255,17 +260,22 @@ class Setup {
     require("starting", {"systemctl", "enable", "--now", "generate-project.target"},
             "journalctl -u 'generate-project-*'");
     if (options_.dry_run) return;
-    say("waiting for the workers and handlers");
+    if (has_worker_) await_worker();
+    say(fmt::format("it serves: GET /health/ready on port {} says how it is",
+                    find_site(options_.nginx_dir).value_or(SiteValues{}).port));
+  }
+
+  static void await_worker() {
+    say("waiting for the workers");
     const SteadyTime deadline = steady_now() + kStartPatience;
     while (!run_program({"systemctl", "is-active", "--quiet", "generate-project-worker.service"}).is_good()) {
       if (steady_now() > deadline) stop("the worker does not start", "journalctl -u generate-project-worker");
       std::this_thread::sleep_for(std::chrono::milliseconds(200));
     }
-    say(fmt::format("it serves: GET /health/ready on port {} says how it is",
-                    find_site(options_.nginx_dir).value_or(SiteValues{}).port));
   }
 
   const Options& options_;
+  const bool has_worker_ = has_worker();
   Words readers_;  ///< the services that read a secret which was written here
 };
 

@@ -89,11 +89,15 @@ class Former {
   bool had_link_;
 };
 
+/// The nginx of `nginx_dir` is the one that systemd runs.
+bool is_systemds(const std::string& nginx_dir) {
+  return nginx_dir == kDefaultNginxDir && exists("/run/systemd/system");
+}
+
 /// Has a running nginx read its files again. One that does not run reads them when it starts.
 void reload(const std::string& nginx_dir) {
-  const bool by_systemd = nginx_dir == kDefaultNginxDir && exists("/run/systemd/system");
-  if (by_systemd) {
-    if (!run_program({"systemctl", "is-active", "--quiet", "nginx.service"}).is_good()) return;
+  if (is_nginx_stopped(nginx_dir)) return;
+  if (is_systemds(nginx_dir)) {
     const auto outcome = run_program({"systemctl", "reload", "nginx.service"});
     if (!outcome.is_good()) throw Error(ErrorKind::kUnavailable, "nginx was not reloaded: " + outcome.output);
     return;
@@ -143,6 +147,11 @@ std::vector<std::string> nginx_command(const std::string& nginx_dir, std::vector
   }
   for (std::string& option : options) words.push_back(std::move(option));
   return words;
+}
+
+bool is_nginx_stopped(const std::string& nginx_dir) {
+  return is_systemds(nginx_dir) &&
+         !run_program({"systemctl", "is-active", "--quiet", "nginx.service"}).is_good();
 }
 
 SitePlaces site_places(const std::string& nginx_dir) {

@@ -23,17 +23,28 @@ namespace {
 
 constexpr std::chrono::seconds kPatience{3};
 
-/// Somebody listens on it, on any address of IPv4.
-bool is_in_use(std::int64_t port) {
-  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+/// Somebody listens on one of the addresses that `address` stands for. False where this host has none of that
+/// family.
+template <class Address>
+bool is_taken(int family, const Address& address) {
+  const UniqueFd fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return false;
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);  // connections that linger do not count
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  if (family == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   return ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
          errno == EADDRINUSE;
+}
+
+/// Somebody listens on it, on any address: the site is on all of them, of IPv4 and of IPv6.
+bool is_in_use(std::int64_t port) {
+  sockaddr_in four{};
+  four.sin_family = AF_INET;
+  four.sin_port = htons(static_cast<std::uint16_t>(port));
+  sockaddr_in6 six{};
+  six.sin6_family = AF_INET6;
+  six.sin6_port = four.sin_port;
+  return is_taken(AF_INET, four) || is_taken(AF_INET6, six);
 }
 
 /// One of nginx's sites listens on it.

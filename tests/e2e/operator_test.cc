@@ -208,6 +208,10 @@ BOOST_AUTO_TEST_CASE(a_newer_schema_that_only_adds_disturbs_nobody_and_one_that_
   const std::string run_id = stack().start(start_body("beside_newer"));
   BOOST_TEST(stack().follow(run_id).back().name == "run_completed");
   BOOST_TEST(ready_when(200).status == 200);
+  const auto nothing = program("migrate");
+  BOOST_TEST(nothing.exit_code == 0);
+  BOOST_TEST(nothing.output == "schema version 900\n");
+  BOOST_TEST(program("migrate --check").output == "nothing to apply: schema version 900\n");
 
   script("INSERT INTO generation_schema (version, name, compatible_from) VALUES (901, 'drops', 901)");
   const auto reply = ready_when(503);
@@ -219,6 +223,7 @@ BOOST_AUTO_TEST_CASE(a_newer_schema_that_only_adds_disturbs_nobody_and_one_that_
   BOOST_TEST(outcome.exit_code == 78);
   BOOST_TEST(holds(outcome.output, "install the newer version"), outcome.output);
   BOOST_TEST(program("migrate").exit_code == 78);
+  BOOST_TEST(program("migrate --check").exit_code == 78);
 
   script("DELETE FROM generation_schema WHERE version >= 900");
   BOOST_TEST(ready_when(200).status == 200);

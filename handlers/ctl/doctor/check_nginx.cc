@@ -18,6 +18,13 @@ Finding check_site(const std::string& nginx_dir) {
   return warn("nginx.site", "the service's site is not active", "generate-project nginx-site --enable");
 }
 
+/// Nothing where it runs: the other findings say that there is one.
+Findings check_running(const std::string& nginx_dir) {
+  if (!is_nginx_stopped(nginx_dir)) return {};
+  return {warn("nginx.service", "nginx does not run: nobody reaches the service",
+               "systemctl enable --now nginx")};
+}
+
 /// Of the connections of a worker three quarters may be streams', and each takes two.
 std::int64_t connections_for(std::int64_t streams, std::int64_t workers) {
   return (streams * 8 / 3 + workers - 1) / workers;
@@ -42,7 +49,10 @@ Finding judge_limits(const NginxLimits& limits, std::int64_t streams) {
 Findings check_nginx(const Config& config, const std::string& nginx_dir) {
   try {
     const NginxLimits limits = read_nginx_limits(nginx_dir);
-    return {check_site(nginx_dir), judge_limits(limits, config.sse_max_streams * config.events_processes)};
+    Findings findings = check_running(nginx_dir);
+    findings.push_back(check_site(nginx_dir));
+    findings.push_back(judge_limits(limits, config.sse_max_streams * config.events_processes));
+    return findings;
   } catch (const Error& error) {
     return {warn("nginx.site", error.what(),
                  "apt install nginx, or let another web server speak FastCGI to the sockets")};

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <sstream>
@@ -9,17 +10,19 @@
 #include "core/project/blocklist.h"
 #include "handlers/ctl/doctor/checks.h"
 #include "handlers/ctl/folder_state.h"
+#include "handlers/ctl/host.h"
 
 namespace gp::ctl::doctor {
 namespace {
 
-constexpr std::array<std::string_view, 2> kRequired = {"DATABASE_URL", "OPENAI_API_KEY"};
+constexpr std::array<std::string_view, 1> kRequired = {"DATABASE_URL"};
+
+std::string advice_for_secret(std::string_view name) {
+  return fmt::format("write it to /etc/generate-project/credentials/{}, mode 0600, owner root", name);
+}
 
 std::string advice_for(const std::string& setting) {
-  for (const std::string_view secret : kRequired) {
-    if (setting == secret)
-      return fmt::format("write it to /etc/generate-project/credentials/{}, mode 0600, owner root", setting);
-  }
+  if (setting == kRequired.front()) return advice_for_secret(setting);
   return "correct it in /etc/generate-project/generate-project.conf";
 }
 
@@ -70,6 +73,31 @@ Finding judge_folder(Written written, const OpenedFolders& opened) {
           written.own, units, folder));
 }
 
+/// Files that are hidden from who reads them, by ProtectHome= and PrivateTmp= of all services and
+/// InaccessiblePaths= of start.
+Findings judge_files(const Config& config) {
+  Findings findings;
+  const auto judge = [&](const char* setting, const std::string& file,
+                         const std::vector<const char*>& hidden) {
+    const auto hides = [&](const char* folder) { return is_within(file, folder); };
+    if (file.empty() || std::ranges::none_of(hidden, hides)) return;
+    findings.push_back(warn(fmt::format("sandbox.{}", setting),
+                            file + " is hidden from a service that reads it",
+                            "keep it in /etc/generate-project, readable by the account generate-project"));
+  };
+  std::vector<const char*> hidden = {"/home", "/root", "/run/user", "/tmp", "/var/tmp"};
+  judge("PRICES_FILE", config.prices_file, hidden);  // read by the worker alone
+  hidden.insert(hidden.end(), {kState, kLogs});
+  judge("BLOCKLIST_FILE", config.blocklist_file, hidden);
+  return findings;
+}
+
+Finding wrong_runtime_dir(const Config& config) {
+  return fail("sandbox.RUNTIME_DIR",
+              fmt::format("{}, but systemd makes the sockets in {}", config.runtime_dir, kUnitsRuntimeDir),
+              "remove RUNTIME_DIR from /etc/generate-project/generate-project.conf");
+}
+
 }  // namespace
 
 Findings check_settings(const Environment& environment, std::optional<Config>& config) {
@@ -85,6 +113,13 @@ Findings check_settings(const Environment& environment, std::optional<Config>& c
   return findings;
 }
 
+Finding check_key(const Environment& environment, bool has_worker) {
+  const std::string check = "settings.OPENAI_API_KEY";
+  if (!environment("OPENAI_API_KEY").value_or("").empty()) return ok(check, "is set");
+  if (!has_worker) return ok(check, "not set; no worker runs on this host, and nobody else needs it");
+  return fail(check, "not set", advice_for_secret("OPENAI_API_KEY"));
+}
+
 Findings check_files(const Config& config) {
   return {check_file("PRICES_FILE", config.prices_file, [&] { llm::PriceTable::load(config.prices_file); }),
           check_file("BLOCKLIST_FILE", config.blocklist_file,
@@ -96,7 +131,11 @@ Findings check_sandbox(const Config& config, const OpenedFolders& opened) {
   std::vector<std::string> units = {"generate-project-worker", "generate-project-prune"};
   const Written logs{"CSV_LOG_DIR", config.csv_log_dir, kLogs, units};
   units.emplace_back("generate-project-events");
-  return {judge_folder({"SPOOL_PATH", spool, kState, units}, opened), judge_folder(logs, opened)};
+  Findings findings = judge_files(config);
+  findings.push_back(judge_folder({"SPOOL_PATH", spool, kState, units}, opened));
+  findings.push_back(judge_folder(logs, opened));
+  if (!is_same_folder(config.runtime_dir, kUnitsRuntimeDir)) findings.push_back(wrong_runtime_dir(config));
+  return findings;
 }
 
 }  // namespace gp::ctl::doctor

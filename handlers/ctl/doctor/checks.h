@@ -16,8 +16,11 @@
 /// finds.
 namespace gp::ctl::doctor {
 
-/// Every setting that is wrong or missing; fills `config` where all can be read.
+/// Every setting that is wrong or missing, but for the key; fills `config` where all can be read.
 Findings check_settings(const Environment& environment, std::optional<Config>& config);
+
+/// The key for the LLM: only the worker needs it.
+Finding check_key(const Environment& environment, bool has_worker);
 
 /// PRICES_FILE and BLOCKLIST_FILE can be read, by whom this process is.
 Findings check_files(const Config& config);
@@ -25,8 +28,9 @@ Findings check_files(const Config& config);
 /// The folders that ReadWritePaths= opens for a unit, separated by blanks.
 using OpenedFolders = std::function<std::string(const std::string& unit)>;
 
-/// Do the sandboxes of the package's units (10-sandbox.conf) let the services write to SPOOL_PATH and
-/// CSV_LOG_DIR?
+/// Do the package's units and their sandboxes (10-sandbox.conf) let the services write to SPOOL_PATH and
+/// CSV_LOG_DIR, see the files that settings name, and have their sockets in RUNTIME_DIR? Of the last two only
+/// what is wrong.
 Findings check_sandbox(const Config& config, const OpenedFolders& opened);
 
 /// Reachable, version, schema, rights, the table projects, LISTEN. `ahead` becomes the database's clock minus
@@ -42,7 +46,7 @@ Findings check_spool(const Config& config);
 /// CSV_LOG_DIR can be written and has room.
 Findings check_log_folder(const Config& config);
 
-/// The site is active, and nginx may hold as many streams as SSE_MAX_STREAMS promises.
+/// nginx runs, the site is active, and nginx may hold as many streams as SSE_MAX_STREAMS promises.
 Findings check_nginx(const Config& config, const std::string& nginx_dir);
 
 /// The key is accepted, the models exist and stay. `ahead` becomes the provider's clock minus this host's.

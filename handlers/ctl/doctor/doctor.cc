@@ -29,8 +29,11 @@ class Examination {
   explicit Examination(const doctor::Scope& scope) : scope_(scope) {}
 
   Findings run() {
+    const Environment environment = host_environment();
+    if (environment("DATABASE_URL").value_or("").empty() && are_settings_closed()) return {closed()};
     std::optional<Config> config;
-    add(doctor::check_settings(host_environment(), config));
+    add(doctor::check_settings(environment, config));
+    add({doctor::check_key(environment, has_worker())});
     become_service_user();
     if (!config) return std::move(findings_);  // nothing else can be looked at without them
     add(doctor::check_files(*config));
@@ -41,12 +44,17 @@ class Examination {
     if (is_wanted("spool")) add(doctor::check_spool(*config));
     if (is_wanted("log_folder")) add(doctor::check_log_folder(*config));
     if (is_wanted("nginx")) add(doctor::check_nginx(*config, scope_.nginx_dir));
-    if (is_wanted("llm")) add(doctor::check_llm(*config, provider_ahead));
+    if (is_wanted("llm") && !config->openai_api_key.empty()) add(doctor::check_llm(*config, provider_ahead));
     if (is_wanted("clock")) add(doctor::check_clock(database_ahead, provider_ahead));
     return std::move(findings_);
   }
 
  private:
+  /// With what may be read by everybody it would find faults that are none.
+  static Finding closed() {
+    return fail("settings", etc_dir() + " is open to root only: the settings cannot be read",
+                "run this as root");
+  }
   bool is_wanted(const char* part) const { return std::ranges::find(scope_.skip, part) == scope_.skip.end(); }
   void add(Findings more) {
     findings_.insert(findings_.end(), std::make_move_iterator(more.begin()),

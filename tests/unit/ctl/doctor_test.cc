@@ -96,10 +96,25 @@ BOOST_AUTO_TEST_CASE(every_wrong_setting_has_its_line_and_no_secret_is_shown) {
       only({{"PORT", "99999"}, {"DATABASE_URL", "postgresql:///x?password=hunter2"}}), config);
   BOOST_TEST(!config.has_value());
   BOOST_TEST(verdict(findings, "settings.PORT") == "fail");
-  BOOST_TEST(verdict(findings, "settings.OPENAI_API_KEY") == "fail");
-  BOOST_TEST(
-      holds(found(findings, "settings.OPENAI_API_KEY"), "/etc/generate-project/credentials/OPENAI_API_KEY"));
   BOOST_TEST(!holds(gp::ctl::as_text(findings), "hunter2"));
+  const auto without_database = doctor::check_settings(only({}), config);
+  BOOST_TEST(holds(found(without_database, "settings.DATABASE_URL"),
+                   "/etc/generate-project/credentials/DATABASE_URL"));
+}
+
+BOOST_AUTO_TEST_CASE(a_missing_key_is_a_failure_where_a_worker_is_to_run_and_hides_nothing_else) {
+  std::optional<Config> config;
+  BOOST_TEST(verdict(doctor::check_settings(only({{"DATABASE_URL", "x"}}), config), "settings") == "ok");
+  BOOST_TEST(config.has_value());
+  const Findings missing = {doctor::check_key(only({}), true)};
+  BOOST_TEST(verdict(missing, "settings.OPENAI_API_KEY") == "fail");
+  BOOST_TEST(
+      holds(found(missing, "settings.OPENAI_API_KEY"), "/etc/generate-project/credentials/OPENAI_API_KEY"));
+  const Findings unneeded = {doctor::check_key(only({}), false)};
+  BOOST_TEST(verdict(unneeded, "settings.OPENAI_API_KEY") == "ok");
+  const Findings given = {doctor::check_key(only({{"OPENAI_API_KEY", "sk-hunter2"}}), true)};
+  BOOST_TEST(verdict(given, "settings.OPENAI_API_KEY") == "ok");
+  BOOST_TEST(!holds(gp::ctl::as_text(given), "hunter2"));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_price_table_that_cannot_be_read_is_found, Folder) {
@@ -246,6 +261,36 @@ BOOST_FIXTURE_TEST_CASE(folders_that_the_sandbox_closes_are_a_warning_until_each
   });
   BOOST_TEST(verdict(opened, "sandbox.SPOOL_PATH") == "warn");
   BOOST_TEST(holds(found(opened, "sandbox.SPOOL_PATH"), "systemctl edit generate-project-prune,"));
+}
+
+BOOST_FIXTURE_TEST_CASE(files_that_the_sandbox_hides_from_a_service_are_a_warning, Folder) {
+  const auto verdict_on = [&](const std::string& setting, const std::string& path) {
+    auto installed = config();
+    (setting == "PRICES_FILE" ? installed.prices_file : installed.blocklist_file) = path;
+    return verdict(doctor::check_sandbox(installed, [](const std::string&) { return std::string(); }),
+                   "sandbox." + setting);
+  };
+  for (const char* hidden : {"/home/huda/words", "/root/words", "/tmp/words", "/var/tmp/words"}) {
+    BOOST_TEST(verdict_on("BLOCKLIST_FILE", hidden) == "warn");
+    BOOST_TEST(verdict_on("PRICES_FILE", hidden) == "warn");
+  }
+  for (const char* closed_to_start : {"/var/lib/generate-project/words", "/var/log/generate-project/words"}) {
+    BOOST_TEST(verdict_on("BLOCKLIST_FILE", closed_to_start) == "warn");
+    BOOST_TEST(verdict_on("PRICES_FILE", closed_to_start) == "none");  // the worker alone reads it
+  }
+  BOOST_TEST(verdict_on("BLOCKLIST_FILE", "/etc/generate-project/words") == "none");
+  BOOST_TEST(verdict_on("BLOCKLIST_FILE", "") == "none");
+}
+
+BOOST_FIXTURE_TEST_CASE(another_folder_for_sockets_than_that_of_the_units_is_a_failure, Folder) {
+  const auto verdict_on = [&](const char* folder) {
+    auto installed = config();
+    installed.runtime_dir = folder;
+    return verdict(doctor::check_sandbox(installed, [](const std::string&) { return std::string(); }),
+                   "sandbox.RUNTIME_DIR");
+  };
+  BOOST_TEST(verdict_on("/run/generate-project/") == "none");
+  BOOST_TEST(verdict_on("/srv/sockets") == "fail");
 }
 
 BOOST_AUTO_TEST_CASE(a_folder_is_within_itself_and_what_is_above_it_alone) {

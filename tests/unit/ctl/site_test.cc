@@ -230,6 +230,23 @@ BOOST_FIXTURE_TEST_CASE(a_port_that_another_program_has_is_refused_and_one_of_ng
   BOOST_CHECK_NO_THROW(gp::ctl::require_port(path(), port));
 }
 
+BOOST_FIXTURE_TEST_CASE(a_port_that_another_program_has_on_an_address_of_ipv6_alone_is_refused, Nginx) {
+  const gp::UniqueFd other(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = in6addr_loopback;
+  const int port = support::free_port();
+  address.sin6_port = htons(static_cast<std::uint16_t>(port));
+  if (::bind(other.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    BOOST_TEST_MESSAGE("skipped: there is no IPv6 here");
+    return;
+  }
+  BOOST_REQUIRE(::listen(other.get(), 1) == 0);
+  BOOST_CHECK_EXCEPTION(gp::ctl::require_port(path(), port), Error, is_conflict);
+  write("sites-enabled/mine", fmt::format("server {{ listen [::1]:{}; }}\n", port));
+  BOOST_CHECK_NO_THROW(gp::ctl::require_port(path(), port));
+}
+
 BOOST_AUTO_TEST_CASE(a_value_that_could_begin_another_directive_is_refused) {
   const auto render = [](const SiteValues& given) { gp::ctl::render_site(kTemplates, given); };
   auto given = values();
