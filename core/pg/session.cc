@@ -1,7 +1,9 @@
 #include "core/pg/session.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -15,6 +17,9 @@
 
 namespace gp::pg {
 namespace {
+
+constexpr std::chrono::seconds kFirstAnswer{5};
+constexpr std::chrono::seconds kLongestMemory{5};  ///< of an attempt to connect that failed
 
 struct MemoryDeleter {
   void operator()(void* memory) const { PQfreemem(memory); }
@@ -36,9 +41,26 @@ std::string first_line(const char* message) {
 
 void ignore_notice(void*, const PGresult*) {}
 
+/// The answer to a first statement. Throws Error(kUnavailable) where none comes within kFirstAnswer: not all
+/// that lets a client in serves it, such as a pooler whose server is away.
+ResultPtr ask_at_first(PGconn* conn, const char* sql) {
+  PQsendQuery(conn, sql);
+  for (const SteadyTime deadline = steady_now() + kFirstAnswer; PQisBusy(conn) != 0;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_now());
+    if (left.count() <= 0) throw Error(ErrorKind::kUnavailable, "the server does not answer");
+    pollfd entry{PQsocket(conn), POLLIN, 0};
+    ::poll(&entry, 1, static_cast<int>(left.count()));
+    if (PQconsumeInput(conn) == 0) break;
+  }
+  ResultPtr answer(PQgetResult(conn));
+  while (ResultPtr(PQgetResult(conn))) {
+  }
+  return answer;
+}
+
 /// A pooler makes up the process id that it gives its clients, because it has none to give for certain.
 bool has_pooler_between(PGconn* conn) {
-  const ResultPtr answer(PQexec(conn, "SELECT pg_backend_pid()"));
+  const ResultPtr answer = ask_at_first(conn, "SELECT pg_backend_pid()");
   return PQntuples(answer.get()) == 1 &&
          std::string_view(PQgetvalue(answer.get(), 0, 0)) != std::to_string(PQbackendPID(conn));
 }
@@ -233,6 +255,31 @@ void Transaction::commit() {
     if (!session_.is_broken()) throw;
     throw Error(ErrorKind::kInDoubt, "the connection was lost during COMMIT", error.code());
   }
+}
+
+// SessionHolder
+// ------------------------------------------------------------------------------------------------------------
+
+bool SessionHolder::ensure() {
+  if (session_ && !session_->is_broken()) return false;
+  session_.reset();
+  if (fault_ && steady_now() < next_try_) throw Error(*fault_);
+  const SteadyTime begun = steady_now();
+  try {
+    connect();
+  } catch (const Error& error) {
+    fault_ = error;
+    const SteadyTime now = steady_now();
+    next_try_ = now + std::min<SteadyTime::duration>(now - begun, kLongestMemory);
+    throw;
+  }
+  return true;
+}
+
+void SessionHolder::connect() {
+  auto fresh = std::make_unique<Session>(conninfo_, application_);
+  if (on_connect_) on_connect_(*fresh);
+  session_ = std::move(fresh);
 }
 
 }  // namespace gp::pg

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/clock.h"
+#include "core/base/error.h"
 #include "core/base/secret.h"
 #include "core/pg/statement.h"
 
@@ -82,8 +84,8 @@ struct Notification {
 /// session.
 class Session {
  public:
-  /// Connects (blocking; connect_timeout 5 s per host unless the string sets one). `application` becomes
-  /// application_name.
+  /// Connects (blocking; connect_timeout 5 s per host unless the string sets one, and 5 s more for the answer
+  /// to a first statement). `application` becomes application_name.
   Session(const Secret& conninfo, const std::string& application);
   ~Session();
 
@@ -140,7 +142,10 @@ class Transaction {
   bool is_open_ = true;
 };
 
-/// A session that is made at first use and again after it broke.
+/// A session that is made at first use and again after it broke. A server that cannot be reached is found out
+/// once and not by each of many questions in a row: what making a session has failed with is thrown again,
+/// without another attempt, for as long as the attempt took (5 s at most; nothing where it was refused at
+/// once).
 class SessionHolder {
  public:
   /// What is done with each new session before anybody gets it; one for which it throws is given up.
@@ -152,14 +157,7 @@ class SessionHolder {
         on_connect_(std::move(on_connect)) {}
 
   /// True where this call connected: a caller that needs LISTEN or SET does it then.
-  bool ensure() {
-    if (session_ && !session_->is_broken()) return false;
-    session_.reset();
-    auto fresh = std::make_unique<Session>(conninfo_, application_);
-    if (on_connect_) on_connect_(*fresh);
-    session_ = std::move(fresh);
-    return true;
-  }
+  bool ensure();
   Session& get() {
     ensure();
     return *session_;
@@ -167,10 +165,14 @@ class SessionHolder {
   void drop() noexcept { session_.reset(); }
 
  private:
+  void connect();
+
   Secret conninfo_;
   std::string application_;
   OnConnect on_connect_;
   std::unique_ptr<Session> session_;
+  std::optional<Error> fault_;  ///< of the last attempt
+  SteadyTime next_try_{};
 };
 
 }  // namespace gp::pg
