@@ -100,6 +100,7 @@ struct ReplayCache::Impl {
   template <class Work>
   void try_to(Use& use, const Work& work) {
     try {
+      file.open();  // before a write has locked it: checking its structure takes long, and nobody need wait
       work();
       if (std::exchange(use.is_degraded, false)) report::report(report::SpoolBack{use.name});
     } catch (const std::exception& error) {
@@ -143,9 +144,7 @@ struct ReplayCache::Impl {
 };
 
 ReplayCache::ReplayCache(std::string path, ReplayLimits limits)
-    : impl_(std::make_unique<Impl>(std::move(path), limits)) {
-  impl_->try_to(impl_->finding, [this] { impl_->file.open(); });
-}
+    : impl_(std::make_unique<Impl>(std::move(path), limits)) {}
 
 ReplayCache::~ReplayCache() = default;
 

@@ -44,6 +44,8 @@ struct CachedTail {
 /// find().
 class ReplayCache {
  public:
+  /// Touches nothing yet: the first use opens the file and checks its structure, which on a cold disk takes
+  /// as long as reading all of it.
   ReplayCache(std::string path, ReplayLimits limits);
   ~ReplayCache();
 

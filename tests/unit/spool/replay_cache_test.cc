@@ -197,8 +197,8 @@ BOOST_AUTO_TEST_CASE(pages_overwritten_before_opening_cost_the_file) {
   const auto size = static_cast<std::int64_t>(std::filesystem::file_size(path));
   overwrite(path, size / 2 / 4096 * 4096, std::string(8 * 4096, '\x5a'));
   ReplayCache cache(path, {});
-  BOOST_TEST(files_set_aside(path) == 1u);
   BOOST_TEST(count_sound(cache, 200, 500) == 0u);
+  BOOST_TEST(files_set_aside(path) == 1u);
   cache.store(events_of(1, 10));
   BOOST_TEST(cache.find(run_number(1), 0, 100).is_complete);
 }
@@ -298,6 +298,7 @@ BOOST_AUTO_TEST_CASE(events_older_than_the_limit_go_some_thousand_at_a_time) {
 
 BOOST_AUTO_TEST_CASE(a_trim_gives_a_large_log_back) {
   ReplayCache cache(path, {});
+  cache.store(events_of(1, 3));
   {
     gp::sqlite::Database reader(path);  // holds every checkpoint up
     gp::sqlite::Statement snapshot(reader, "SELECT spool_id FROM host");
@@ -307,6 +308,13 @@ BOOST_AUTO_TEST_CASE(a_trim_gives_a_large_log_back) {
   }
   cache.trim(gp::wall_now());
   BOOST_TEST(std::filesystem::file_size(path + "-wal") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_cache_that_is_not_used_yet_has_touched_nothing) {
+  ReplayCache cache(path, {});
+  BOOST_TEST(!std::filesystem::exists(path));
+  BOOST_TEST(cache.find(run_number(1), 0, 10).last_id == 0);
+  BOOST_TEST(std::filesystem::exists(path));
 }
 
 BOOST_AUTO_TEST_CASE(a_cache_that_cannot_be_opened_answers_nothing_and_is_reported_once) {
@@ -324,6 +332,7 @@ BOOST_AUTO_TEST_CASE(a_cache_works_again_when_its_folder_can_be_made) {
   const std::string folder_path = std::filesystem::path(path).parent_path();
   std::ofstream(folder_path) << "in the way";
   ReplayCache cache(path, {});
+  BOOST_TEST(cache.find(run_number(1), 0, 10).last_id == 0);
   std::filesystem::remove(folder_path);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   while (cache.find(run_number(1), 0, 10).last_id == 0 && std::chrono::steady_clock::now() < deadline)
