@@ -1,11 +1,11 @@
 // The events of one run, replayed from the client's cursor and then live.
 //   GET /events/stream?run_id=           over Server-Sent Events. 200 the stream, ended after the run's last
 //     event; 204 the client has that already, and an EventSource stops; 400 run_id missing or malformed; 404
-//     unknown run; 410 older than the retention; 503 too many streams. While the log is away: 200, what this
-//     host has is replayed, and the stream waits for the rest.
+//     unknown run; 410 older than the retention; 503 too many streams and polls. While the log is away: 200,
+//     what this host has is replayed, and the stream waits for the rest.
 //   GET /events?run_id=&after=&wait=     the same events as JSON (core/streaming/long_poll.h). 200, at once
 //     where there are events beyond `after`, else after at most `wait` seconds (0-60); 400 with every fault;
-//     404, 410; 503 the log is away and this host has nothing newer.
+//     404, 410; 503 too many, or the log is away and this host has nothing newer.
 //   who may call: whoever knows the run_id. Body: none. Side effects: closing a stream never cancels a run; a
 //   run whose worker has been gone for LOST_AFTER_S is ended with an error event.
 
@@ -44,8 +44,11 @@ int run_child(const gp::Config& config, const gp::process::Child& child) {
   sources.replay = std::make_unique<gp::streaming::SpoolReplayStore>(
       config.spool_path, gp::spool::ReplayLimits{config.spool_max_bytes, config.spool_max_age_s});
   sources.reading.outage_grace = config.lease_s + config.lost_after_s;
-  StreamServer server(options_within_limits(config), child.listen_fd, child.stop_fd, std::move(sources));
-  server.run();
+  auto server = std::make_unique<StreamServer>(options_within_limits(config), child.listen_fd, child.stop_fd,
+                                               std::move(sources));
+  server->run();
+  // Not destroyed: all is done, the process ends here, and a database that does not answer would hold it up.
+  static_cast<void>(server.release());
   return 0;
 }
 

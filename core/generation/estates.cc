@@ -45,7 +45,7 @@ bool Estates::settle() {
       continue;
     }
     // Once: under the same name somebody may hold leases anew afterwards.
-    if (is_shipped_now) queue_.release(owner_name(outbox_, estate->slot));
+    if (is_shipped_now) queue_.end_leases_of(owner_name(outbox_, estate->slot));
     slot_.settle(estate->slot);
     estate = estates_.erase(estate);
   }

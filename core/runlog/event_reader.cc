@@ -55,7 +55,7 @@ struct EventReader::Impl {
   auto with_session(const Work& work) {
     try {
       if (sessions.ensure()) {
-        ++generation;
+        ++connections;
         // The plans are index look-ups whatever the arrays hold: planning, or compiling them, anew for each
         // read would cost more than the read.
         sessions.get().run_script("SET jit = off; SET plan_cache_mode = force_generic_plan");
@@ -69,7 +69,7 @@ struct EventReader::Impl {
   }
 
   pg::SessionHolder sessions;
-  std::uint64_t generation = 0;
+  std::uint64_t connections = 0;
 };
 
 EventReader::EventReader(Secret listen_url) : impl_(std::make_unique<Impl>(std::move(listen_url))) {}
@@ -79,7 +79,7 @@ void EventReader::ensure_listening() {
   impl_->with_session([](pg::Session&) {});
 }
 
-std::uint64_t EventReader::generation() const noexcept { return impl_->generation; }
+std::uint64_t EventReader::connections_made() const noexcept { return impl_->connections; }
 
 std::vector<RunTail> EventReader::read(std::span<const Cursor> cursors, int limit) {
   std::vector<RunTail> tails;
@@ -106,7 +106,9 @@ Sweep EventReader::find_behind(std::span<const Cursor> cursors, std::chrono::sec
     return session.run(sql::kFindBehind, {wanted.runs, wanted.after, lost_after.count()});
   });
   Sweep sweep;
+  sweep.database_clock = std::chrono::milliseconds(rows.number(0, "clock_ms"));
   for (int row = 0; row < rows.size(); ++row) {
+    if (rows.is_null(row, "run_id")) continue;  // nothing is found
     RunId run_id(rows.text(row, "run_id"));
     if (rows.flag(row, "is_lost")) sweep.lost.push_back(run_id);
     if (rows.flag(row, "is_behind")) sweep.behind.push_back(std::move(run_id));

@@ -41,14 +41,15 @@ struct RunTail {
 
 /// What a look at many runs found.
 struct Sweep {
-  std::vector<RunId> behind;  ///< have events beyond the cursor given
-  std::vector<RunId> lost;    ///< are running under a lease that has long expired
+  std::vector<RunId> behind;                    ///< have events beyond the cursor given
+  std::vector<RunId> lost;                      ///< are running under a lease that has long expired
+  std::chrono::milliseconds database_clock{0};  ///< since 1970: the clock by which leases were judged
 };
 
 /// The read side of the event log: LISTEN on "generation_events" first, then read from the cursor, so that no
 /// event can fall between. One session for both. Not thread-safe; make it after fork. Every function throws
-/// Error(kUnavailable) where PostgreSQL is away; the next call connects and LISTENs again (and `generation()`
-/// has changed: rings may have been lost).
+/// Error(kUnavailable) where PostgreSQL is away; the next call connects and LISTENs again (and
+/// `connections_made()` has grown: rings may have been lost).
 class EventReader {
  public:
   explicit EventReader(Secret listen_url);
@@ -57,8 +58,8 @@ class EventReader {
   /// Connects and LISTENs where that is not done yet. Called before the first read.
   void ensure_listening();
 
-  /// Counts connections. A caller that sees a new value reads every run it follows once.
-  std::uint64_t generation() const noexcept;
+  /// A caller that sees a new value reads every run it follows once.
+  std::uint64_t connections_made() const noexcept;
 
   /// One query for all `cursors`; answers in their order, at most `limit` events each.
   std::vector<RunTail> read(std::span<const Cursor> cursors, int limit);

@@ -203,7 +203,7 @@ void write_run(pg::Session& session, const StepBatch& batch, const StepBatch::Pl
   } catch (const Error& error) {
     if (around_locks && is_lock_timeout(error)) return set_aside(WriteOutcome::kLocked);
     if (!around_locks || !is_refusal(error)) throw;
-    report::report(report::RunUnreadable{run_id, error.what()});
+    report::report(report::StepsRefused{run_id, error.what()});
     return set_aside(WriteOutcome::kRefused);
   }
   transaction.commit();

@@ -21,11 +21,11 @@ struct LostRuns::Impl {
   Impl(const Secret& url, std::string csv_base_url)
       : sessions(url, "generate-project lost runs", require_schema), ender(url, std::move(csv_base_url)) {}
 
-  bool end(const RunId& run_id, std::chrono::seconds lost_after) {
+  EndOutcome end(const RunId& run_id, std::chrono::seconds lost_after) {
     pg::Session& session = sessions.get();
     const auto taken =
         session.run(sql::kTakeLostRun, {run_id.str(), kOwner, lost_after.count(), kLeaseSeconds});
-    if (taken.empty()) return false;
+    if (taken.empty()) return EndOutcome::kNotOurs;
     const bool is_cancelled = taken.flag(0, "is_cancelled");
     return ender.end(session, read_taken_run(taken, 0), is_cancelled ? cancelled() : worker_lost());
   }
@@ -38,7 +38,7 @@ LostRuns::LostRuns(Secret database_url, std::string csv_base_url)
     : impl_(std::make_unique<Impl>(database_url, std::move(csv_base_url))) {}
 LostRuns::~LostRuns() = default;
 
-bool LostRuns::end(const RunId& run_id, std::chrono::seconds lost_after) {
+EndOutcome LostRuns::end(const RunId& run_id, std::chrono::seconds lost_after) {
   try {
     return impl_->end(run_id, lost_after);
   } catch (const Error&) {

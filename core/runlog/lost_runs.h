@@ -6,6 +6,7 @@
 
 #include "core/base/ids.h"
 #include "core/base/secret.h"
+#include "core/runlog/end_outcome.h"
 
 namespace gp::runlog {
 
@@ -24,8 +25,9 @@ class LostRuns {
   LostRuns(Secret database_url, std::string csv_base_url);
   ~LostRuns();
 
-  /// Ends the run if its lease ended more than `lost_after` ago; false where it did not.
-  bool end(const RunId& run_id, std::chrono::seconds lost_after);
+  /// Ends the run if its lease ended more than `lost_after` ago, else it is not ours. Waits twice as long for
+  /// a lock as lock_wait.h says, at most.
+  EndOutcome end(const RunId& run_id, std::chrono::seconds lost_after);
 
  private:
   struct Impl;

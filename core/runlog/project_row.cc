@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "core/base/error.h"
@@ -13,13 +15,18 @@
 namespace gp::runlog {
 namespace {
 
-/// Errors of INSERT INTO projects that say "this table does not let us": not null, foreign key, check, unique
-/// violation, no privilege, the id does not fit the column's type.
-constexpr std::array<std::string_view, 7> kTableRefuses = {"23502", "23503", "23514", "23505",
-                                                           "42501", "22P02", "22003"};
+constexpr std::string_view kUniqueViolation = "23505";
 
-bool table_refuses(const Error& error) {
-  return std::ranges::find(kTableRefuses, error.code()) != kTableRefuses.end();
+/// A SELECT's: the id does not fit the column's type, or we may not look.
+constexpr std::array<std::string_view, 3> kNotToBeFound = {"22P02", "22003", "42501"};
+
+/// An INSERT's that say "this table does not let us". Classes: what is in the row (22), a constraint (23), a
+/// view's check option (44); then no privilege, a column that PostgreSQL alone fills, what a trigger raises.
+constexpr std::array<std::string_view, 6> kTableRefuses = {"22", "23", "44", "42501", "428C9", "P0001"};
+
+bool is_one_of(std::span<const std::string_view> beginnings, const Error& error) {
+  return std::ranges::any_of(beginnings,
+                             [&](std::string_view beginning) { return error.code().starts_with(beginning); });
 }
 
 void prepare_impatiently(pg::Session& session, const pg::Statement& statement) {
@@ -39,17 +46,20 @@ pg::Result run_impatiently(pg::Session& session, const pg::Call& call) {
 }  // namespace
 
 bool ensure_project(pg::Session& session, const RunId& run_id, const project::StartRequest& request) {
+  const std::string& id = request.project_id.str();
   try {
-    const std::string id = request.project_id.str();
     if (!run_impatiently(session, {sql::kFindProject, {id}}).empty()) return true;
-    const project::Document document(run_id, request, "");
+  } catch (const Error& error) {
+    if (!is_one_of(kNotToBeFound, error)) throw;
+    return false;
+  }
+  const project::Document document(run_id, request, "");
+  try {
     run_impatiently(session, {sql::kInsertProject, {id, dump_json(document.json())}});
     return true;
   } catch (const Error& error) {
-    if (is_lock_timeout(error)) return true;
-    if (!table_refuses(error)) throw;
-    // Unique violation: somebody else inserted it meanwhile.
-    return error.code() == "23505";
+    if (!is_one_of(kTableRefuses, error)) throw;
+    return error.code() == kUniqueViolation;  // somebody else inserted it meanwhile
   }
 }
 

@@ -38,7 +38,7 @@ struct RunCanceller::Impl {
     const pg::Result& taken = answers[1];
     const pg::Result& found = answers[2];
     if (found.empty()) return {};
-    if (!taken.empty() && ender.end(session, read_taken_run(taken, 0), cancelled()))
+    if (!taken.empty() && ender.end(session, read_taken_run(taken, 0), cancelled()) == EndOutcome::kEnded)
       return {Kind::kEnded, "error", cancelled().code, true};
     const std::string state = found.text(0, "state");
     if (state == "running") {

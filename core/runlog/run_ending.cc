@@ -92,29 +92,30 @@ RunEnding unreadable() { return {"internal", "what is stored of the run cannot b
 RunEnder::RunEnder(Secret database_url, std::string csv_base_url)
     : writer_(std::move(database_url)), csv_base_url_(std::move(csv_base_url)) {}
 
-bool RunEnder::end(pg::Session& session, const TakenRun& run, const RunEnding& ending) {
+EndOutcome RunEnder::end(pg::Session& session, const TakenRun& run, const RunEnding& ending) {
   try {
-    if (!write_end(session, run, ending)) return false;
+    const EndOutcome outcome = write_end(session, run, ending);
+    if (outcome == EndOutcome::kEnded) ring_readers(session, run.run_id);
+    return outcome;
   } catch (const Error& error) {
     if (!is_lock_timeout(error)) throw;
     report::report(report::ProjectNotWritten{run.run_id.str(), error.code()});
-    return false;
+    return EndOutcome::kLocked;
   }
-  ring_readers(session, run.run_id);
-  return true;
 }
 
-bool RunEnder::write_end(pg::Session& session, const TakenRun& run, const RunEnding& ending) {
+EndOutcome RunEnder::write_end(pg::Session& session, const TakenRun& run, const RunEnding& ending) {
   const project::Event event = ending_event(run, ending);
   if (auto folded = fold(session, run, event, csv_base_url_)) {
     const project::Step step{run.run_id, run.token, event, std::move(folded->document),
                              run_end(ending, folded->has_begun)};
-    return writer_.write(std::span(&step, 1)).front() != WriteOutcome::kFenced;
+    const bool is_fenced = writer_.write(std::span(&step, 1)).front() == WriteOutcome::kFenced;
+    return is_fenced ? EndOutcome::kNotOurs : EndOutcome::kEnded;
   }
-  return !session
-              .run(sql::kEndRunWithoutDocument, {run.run_id.str(), run.token.str(), event.id,
-                                                 dump_json(event.data), ending.code, ending.message})
-              .empty();
+  const auto ended = session.run(
+      sql::kEndRunWithoutDocument,
+      {run.run_id.str(), run.token.str(), event.id, dump_json(event.data), ending.code, ending.message});
+  return ended.empty() ? EndOutcome::kNotOurs : EndOutcome::kEnded;
 }
 
 }  // namespace gp::runlog

@@ -4,6 +4,7 @@
 
 #include "core/base/secret.h"
 #include "core/pg/session.h"
+#include "core/runlog/end_outcome.h"
 #include "core/runlog/event_writer.h"
 #include "core/runlog/stored_run.h"
 
@@ -33,14 +34,13 @@ class RunEnder {
   /// `csv_base_url` as in the settings: the document is folded anew, its logs.csv_url included.
   RunEnder(Secret database_url, std::string csv_base_url);
 
-  /// False where the lease is lost meanwhile, or where somebody has locked the project's row: whoever takes
-  /// the run next ends it. Where a worker has had the attempt, the run's tokens and cost
-  /// are not known from now on. Rings the readers' doorbell. `session` is the caller's, outside of a
-  /// transaction. Throws Error(kUnavailable) or Error(kInDoubt) where PostgreSQL is away.
-  bool end(pg::Session& session, const TakenRun& run, const RunEnding& ending);
+  /// Where a worker has had the attempt, the run's tokens and cost are not known from now on. Rings the
+  /// readers' doorbell. `session` is the caller's, outside of a transaction. Throws Error(kUnavailable) or
+  /// Error(kInDoubt) where PostgreSQL is away.
+  EndOutcome end(pg::Session& session, const TakenRun& run, const RunEnding& ending);
 
  private:
-  bool write_end(pg::Session& session, const TakenRun& run, const RunEnding& ending);
+  EndOutcome write_end(pg::Session& session, const TakenRun& run, const RunEnding& ending);
 
   EventWriter writer_;
   std::string csv_base_url_;

@@ -14,6 +14,8 @@
 #include "core/base/report.h"
 #include "core/pg/session.h"
 #include "core/runlog/channels.h"
+#include "core/runlog/clock_watch.h"
+#include "core/runlog/lock_wait.h"
 #include "core/runlog/project_row.h"
 #include "core/runlog/run_ending.h"
 #include "core/runlog/schema.h"
@@ -43,7 +45,7 @@ struct LeaseArrays {
   pg::Param tokens = std::nullopt;
 };
 
-/// The claim of a row that was taken; throws what the row's content, or the project's table, is wrong with.
+/// The claim of a row that was taken; throws what the row's content is wrong with.
 Claim read_claim(pg::Session& session, const pg::Result& rows, int row, const TakenRun& run) {
   Claim claim;
   claim.lease = {run.run_id, run.token};
@@ -51,9 +53,15 @@ Claim read_claim(pg::Session& session, const pg::Result& rows, int row, const Ta
   claim.request = restore_request(run);
   if (!rows.is_null(row, "former_token")) claim.former_token = LeaseToken(rows.text(row, "former_token"));
   claim.events = read_events(session, run.run_id);
-  claim.project_writable = ensure_project(session, run.run_id, claim.request);
   return claim;
 }
+
+/// What the calling app's locks have said during one claim(). Each wait is kLockPatience long, and nobody's
+/// lease is renewed meanwhile; so who has waited once does not wait again.
+struct LocksMet {
+  bool may_ask = true;  ///< whether a project can be written
+  bool may_end = true;  ///< a run
+};
 
 /// The rows in the order in which the runs were started: an UPDATE returns them in any.
 std::vector<int> oldest_first(const pg::Result& rows) {
@@ -70,6 +78,7 @@ struct RunQueue::Impl {
       : sessions(url, "generate-project worker", require_schema),
         listeners(std::move(listen_url), "generate-project worker listen"),
         options(std::move(given)),
+        clock(std::chrono::milliseconds(options.lease) / 4),
         ender(url, options.csv_base_url) {}
 
   /// Runs `work` with the session, which is dropped where it fails: the next call connects again.
@@ -110,20 +119,27 @@ struct RunQueue::Impl {
     pg::Param held;  ///< but for these
   };
 
-  /// A claim that lay at a server that stood still would meet all leases expired when it goes on. So the
-  /// server is asked something just before.
+  /// A claim that lay at a server that stood still would meet all leases expired when it goes on, and so does
+  /// one after the server's clock has jumped. So the server is asked something just before.
   bool may_take_over(pg::Session& session) {
-    if (steady_now() < takeover_from) return false;
+    const SteadyTime asked = steady_now();
+    if (asked < takeover_from) return false;
     const StallWatch watch(*this);
-    return !session.run(sql::kFindAbandoned).empty() && !watch.has_stalled();
+    const auto found = session.run(sql::kFindAbandoned);
+    if (clock.has_jumped(std::chrono::milliseconds(found.number(0, "clock_ms")), asked)) {
+      grant_grace();
+      return false;
+    }
+    return found.flag(0, "is_found") && !watch.has_stalled();
   }
 
   std::vector<Claim> claim(pg::Session& session, int most, std::span<const Lease> held) {
     const Takeover takeover{.is_allowed = may_take_over(session), .held = LeaseArrays(held).runs};
     std::vector<Claim> claims;
-    while (static_cast<int>(claims.size()) < most) {
+    LocksMet locks;
+    while (static_cast<int>(claims.size()) < most && locks.may_end) {
       const auto rows = take(session, most - static_cast<int>(claims.size()), takeover);
-      for (const int row : oldest_first(rows)) add_claim(session, rows, row, claims);
+      for (const int row : oldest_first(rows)) add_claim(session, rows, row, locks, claims);
       if (rows.empty() || !rows.flag(0, "is_more_waiting")) break;
     }
     return claims;
@@ -154,33 +170,52 @@ struct RunQueue::Impl {
   static int limit(int most) { return most > 0 ? most : std::numeric_limits<int>::max(); }
 
   /// Adds the run that was taken to `claims`, or ends it.
-  void add_claim(pg::Session& session, const pg::Result& rows, int row, std::vector<Claim>& claims) {
+  void add_claim(pg::Session& session, const pg::Result& rows, int row, LocksMet& locks,
+                 std::vector<Claim>& claims) {
     const TakenRun run = read_taken_run(rows, row);
-    if (rows.flag(row, "is_cancelled")) return end(session, run, cancelled());
+    if (rows.flag(row, "is_cancelled")) return end(session, run, cancelled(), locks);
     if (rows.flag(row, "is_used_up")) {
       metrics::count(metrics::Counter::kRunsGivenUp);
-      return end(session, run, worker_crashed());
+      return end(session, run, worker_crashed(), locks);
     }
-    if (auto claim = try_claim(session, rows, row, run)) claims.push_back(std::move(*claim));
+    if (auto claim = try_claim(session, rows, row, run, locks)) claims.push_back(std::move(*claim));
   }
 
   /// One run that cannot be read must not keep the others from being generated: it ends alone.
-  std::optional<Claim> try_claim(pg::Session& session, const pg::Result& rows, int row, const TakenRun& run) {
+  std::optional<Claim> try_claim(pg::Session& session, const pg::Result& rows, int row, const TakenRun& run,
+                                 LocksMet& locks) {
     try {
-      return read_claim(session, rows, row, run);
+      Claim claim = read_claim(session, rows, row, run);
+      claim.project_writable = is_project_writable(session, claim, locks);
+      return claim;
     } catch (const Error& error) {
       if (is_away(error)) throw;
       report::report(report::RunUnreadable{run.run_id.str(), error.what()});
-      end(session, run, unreadable());
+      end(session, run, unreadable(), locks);
       return std::nullopt;
     }
   }
 
-  /// A run that cannot even be ended is left to its lease, for the same reason: it comes back ever more
-  /// seldom.
-  void end(pg::Session& session, const TakenRun& run, const RunEnding& ending) {
+  /// Where a lock keeps us from asking, that is a yes: whoever writes the document finds out.
+  static bool is_project_writable(pg::Session& session, const Claim& claim, LocksMet& locks) {
+    if (!locks.may_ask) return true;
     try {
-      if (!ender.end(session, run, ending)) return;
+      return ensure_project(session, claim.lease.run_id, claim.request);
+    } catch (const Error& error) {
+      if (!is_lock_timeout(error)) throw;
+      locks = {.may_ask = false, .may_end = false};
+      return true;
+    }
+  }
+
+  /// A run that cannot even be ended is left to its lease, for the same reason: it comes back ever more
+  /// seldom. So is one whose project is locked, and those after it.
+  void end(pg::Session& session, const TakenRun& run, const RunEnding& ending, LocksMet& locks) {
+    if (!locks.may_end) return;
+    try {
+      const EndOutcome outcome = ender.end(session, run, ending);
+      locks.may_end = outcome != EndOutcome::kLocked;
+      if (outcome != EndOutcome::kEnded) return;
     } catch (const Error& error) {
       if (is_away(error)) throw;
       return report::report(report::RunUnreadable{run.run_id.str(), error.what()});
@@ -202,6 +237,7 @@ struct RunQueue::Impl {
   pg::SessionHolder sessions;
   pg::SessionHolder listeners;
   QueueOptions options;
+  ClockWatch clock;
   RunEnder ender;
   bool may_be_outage = false;  ///< what the next connection ends is an outage; the first one ends none
   SteadyTime takeover_from{};  ///< after an outage the owners of expired leases get one lease's time to renew
@@ -212,9 +248,9 @@ RunQueue::RunQueue(Secret database_url, Secret listen_url, QueueOptions options)
 RunQueue::~RunQueue() = default;
 RunQueue::RunQueue(RunQueue&&) noexcept = default;
 
-void RunQueue::release(const std::string& owner) {
+void RunQueue::end_leases_of(const std::string& owner) {
   impl_->with_session([&](pg::Session& session) {
-    if (session.run(sql::kReleaseOwner, {owner}).affected() > 0) session.run(sql::kRing, {kQueueChannel, ""});
+    if (session.run(sql::kEndLeases, {owner}).affected() > 0) session.run(sql::kRing, {kQueueChannel, ""});
   });
 }
 

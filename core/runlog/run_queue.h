@@ -30,7 +30,8 @@ struct Claim {
       events;  ///< what earlier attempts and owners wrote, ids 1..n; the next id is n + 1
   /// The lease that it was running under, which has expired or was ended; nothing for a run that waited.
   std::optional<LeaseToken> former_token = {};
-  bool project_writable = true;  ///< false: the projects table has no such row and does not let us insert one
+  bool project_writable = true;  ///< false: the projects table has no such row and does not let us insert
+                                 ///< one; true also where a lock kept us from asking
 };
 
 struct QueueOptions {
@@ -69,14 +70,15 @@ class RunQueue {
   ~RunQueue();
   RunQueue(RunQueue&&) noexcept;
 
-  /// Gives back at once what `owner` held, whose process is gone: those runs can
-  /// be claimed without waiting for the end of the lease. Rings the queue's bell where there were any.
-  void release(const std::string& owner);
+  /// Ends the leases of `owner`, whose process is gone: its runs stay running, with a take used up, and can
+  /// be taken over without waiting for the leases' ends. Rings the queue's bell where there were any.
+  void end_leases_of(const std::string& owner);
 
   /// Takes up to `most` runs: running ones whose lease has expired (but not for one lease's time after the
-  /// connection was lost, or could not be made at first, or a call took longer than half a lease: their
-  /// owners could not renew either), then queued ones, oldest first, passing over those of an owner or a
-  /// project that has its share running. The shares are exact: workers take turns in counting and taking.
+  /// connection was lost, or could not be made at first, or a call took longer than half a lease, or the
+  /// database's clock jumped: their owners could not renew either), then queued ones, oldest first, passing
+  /// over those of an owner or a project that has its share running. The shares are exact: workers take turns
+  /// in counting and taking.
   ///
   /// A run that lost its worker is taken over at once, then after takeover_wait, three times that ... (at
   /// most 300 s): one that kills its workers holds up nobody and ends after `most_takes`. Each claimed run's
@@ -84,6 +86,10 @@ class RunQueue {
   /// A run among them that is to be cancelled, or that cannot be read back, is ended here and not returned,
   /// nor is one that is given up; another one is taken in its place. None of `held`, the leases of this very
   /// worker, is taken over.
+  ///
+  /// Where the calling app has locked the projects it waits for one lock to look at one and for one to end a
+  /// run (lock_wait.h), however many are locked: the other projects pass as writable unlooked at, the other
+  /// runs that are to be ended are left to their leases.
   std::vector<Claim> claim(int most, std::span<const Lease> held = {});
 
   /// Takes over no expired lease for one lease's time from now on: there was an outage that only the caller

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/ids.h"
+#include "core/runlog/end_outcome.h"
 #include "core/runlog/event_reader.h"
 #include "core/runlog/lost_runs.h"
 
@@ -19,12 +20,12 @@ class EventLog {
  public:
   virtual ~EventLog() = default;
   virtual void ensure_listening() = 0;
-  virtual std::uint64_t generation() const = 0;
+  virtual std::uint64_t connections_made() const = 0;
   virtual std::vector<runlog::RunTail> read(std::span<const runlog::Cursor> cursors, int limit) = 0;
   virtual runlog::Sweep find_behind(std::span<const runlog::Cursor> cursors) = 0;
-  /// Ends a run that find_behind called lost with an `error` event; false where it is not lost any more. May
-  /// throw where all else works: the runs' owners may be at another address than what is read.
-  virtual bool end_lost(const RunId& run_id) = 0;
+  /// Ends a run that find_behind called lost with an `error` event. May throw where all else works: the runs'
+  /// owners may be at another address than what is read.
+  virtual runlog::EndOutcome end_lost(const RunId& run_id) = 0;
   virtual std::vector<RunId> wait_for_ring(std::chrono::milliseconds timeout, int wake_fd) = 0;
 };
 
@@ -37,14 +38,14 @@ class PostgresEventLog : public EventLog {
         lost_runs_(std::move(database_url), std::move(csv_base_url)),
         lost_after_(lost_after) {}
   void ensure_listening() override { reader_.ensure_listening(); }
-  std::uint64_t generation() const override { return reader_.generation(); }
+  std::uint64_t connections_made() const override { return reader_.connections_made(); }
   std::vector<runlog::RunTail> read(std::span<const runlog::Cursor> cursors, int limit) override {
     return reader_.read(cursors, limit);
   }
   runlog::Sweep find_behind(std::span<const runlog::Cursor> cursors) override {
     return reader_.find_behind(cursors, lost_after_);
   }
-  bool end_lost(const RunId& run_id) override { return lost_runs_.end(run_id, lost_after_); }
+  runlog::EndOutcome end_lost(const RunId& run_id) override { return lost_runs_.end(run_id, lost_after_); }
   std::vector<RunId> wait_for_ring(std::chrono::milliseconds timeout, int wake_fd) override {
     return reader_.wait_for_ring(timeout, wake_fd);
   }

@@ -118,8 +118,8 @@ void LogReader::turn() {
 }
 
 void LogReader::note_connection() {
-  const std::uint64_t former = std::exchange(generation_, log_->generation());
-  if (former != generation_) {
+  const std::uint64_t former = std::exchange(connections_, log_->connections_made());
+  if (former != connections_) {
     if (former != 0) metrics::count(metrics::Counter::kListenerReconnects);
     grace_from_ = steady_now();
     want_all_followed();  // rings may have been lost
@@ -223,7 +223,9 @@ void LogReader::sweep_if_due() {
   const auto cursors = next_to_sweep();
   next_sweep_ = steady_now() + (to_sweep_.empty() ? options_.sweep : std::min(options_.sweep, kBetweenParts));
   if (cursors.empty()) return;
+  const SteadyTime asked = steady_now();
   const runlog::Sweep found = log_->find_behind(cursors);
+  if (clock_.has_jumped(found.database_clock, asked)) grace_from_ = steady_now();
   want_followed(found.behind);
   end_lost(found.lost);
 }
@@ -231,7 +233,7 @@ void LogReader::sweep_if_due() {
 void LogReader::end_lost(const std::vector<RunId>& runs) {
   if (steady_now() - grace_from_ < options_.outage_grace) return;
   for (const RunId& run_id : runs) {
-    if (!try_to_end(run_id)) return;
+    if (steady_now() < ends_from_ || !try_to_end(run_id)) return;
     want_followed({run_id});
   }
 }
@@ -242,10 +244,7 @@ void LogReader::end_lost(const std::vector<RunId>& runs) {
 bool LogReader::try_to_end(const RunId& run_id) {
   constexpr const char* kUser = "lost_runs";
   try {
-    if (log_->end_lost(run_id)) {
-      metrics::count(metrics::Counter::kRunsLost);
-      report::report(report::RunEndedAsLost{run_id.str()});
-    }
+    note_end(run_id, log_->end_lost(run_id));
   } catch (const Error& error) {
     grace_from_ = steady_now();
     if (std::exchange(can_end_lost_, false))
@@ -254,6 +253,13 @@ bool LogReader::try_to_end(const RunId& run_id) {
   }
   if (!std::exchange(can_end_lost_, true)) report::report(report::DatabaseBack{kUser});
   return true;
+}
+
+void LogReader::note_end(const RunId& run_id, runlog::EndOutcome outcome) {
+  if (outcome == runlog::EndOutcome::kLocked) ends_from_ = steady_now() + options_.lock_rest;
+  if (outcome != runlog::EndOutcome::kEnded) return;
+  metrics::count(metrics::Counter::kRunsLost);
+  report::report(report::RunEndedAsLost{run_id.str()});
 }
 
 /// The next part of the followed runs; when all have been looked at, the first part of all of them.

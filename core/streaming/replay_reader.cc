@@ -38,7 +38,12 @@ ReplayReader::ReplayReader(std::unique_ptr<ReplayStore> store, NewsBox& news)
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
-ReplayReader::~ReplayReader() = default;
+ReplayReader::~ReplayReader() { finish(); }
+
+void ReplayReader::finish() {
+  thread_.request_stop();
+  if (thread_.joinable()) thread_.join();
+}
 
 void ReplayReader::want(const runlog::Cursor& cursor) {
   {
@@ -64,15 +69,16 @@ void ReplayReader::run(const std::stop_token& stop) {
       changed_.wait_for(lock, stop, kGather, [this] { return !wants_.empty(); });
       wants = std::exchange(wants_, {});
     }
-    answer(wants);
+    answer(wants, stop);
     store_if_due(false);
   }
   store_if_due(true);
 }
 
-void ReplayReader::answer(const std::vector<runlog::Cursor>& wants) {
+void ReplayReader::answer(const std::vector<runlog::Cursor>& wants, const std::stop_token& stop) {
   std::vector<TailAnswer> answers;
   for (const runlog::Cursor& cursor : wants) {
+    if (stop.stop_requested()) return;
     answers.push_back(as_answer(cursor, store_->find(cursor.run_id, cursor.after, kEventsPerRead)));
     if (answers.size() == kAnswersAtOnce) news_.tell(std::exchange(answers, {}));
   }

@@ -22,7 +22,7 @@ namespace gp::streaming {
 class ReplayReader {
  public:
   ReplayReader(std::unique_ptr<ReplayStore> store, NewsBox& news);
-  ~ReplayReader();  ///< stores what is still to be kept
+  ~ReplayReader();  ///< as finish()
 
   // From the event loop's thread:
 
@@ -33,9 +33,12 @@ class ReplayReader {
   /// Keep these for later. Where more has gathered than the disk takes, they are left out: the log has them.
   void keep(std::vector<spool::CachedEvent> events);
 
+  /// Stores what is still to be kept and ends the thread. Waits for both, and answers no want any more.
+  void finish();
+
  private:
   void run(const std::stop_token& stop);
-  void answer(const std::vector<runlog::Cursor>& wants);
+  void answer(const std::vector<runlog::Cursor>& wants, const std::stop_token& stop);
   void store_if_due(bool is_stopping);
 
   std::unique_ptr<ReplayStore> store_;

@@ -50,8 +50,9 @@ struct Stream {
   std::string pending;                 ///< FastCGI bytes that the socket has not taken
   std::unique_ptr<Question> question;  ///< until it is answered by a header
   SteadyTime next_keepalive;
-  SteadyTime ends;        ///< rotation: the client comes back by itself
-  SteadyTime progressed;  ///< when the socket last took bytes, or last had none to take
+  SteadyTime ask_log_at = SteadyTime::max();  ///< the log is asked then: the replay cache has not answered
+  SteadyTime ends;                            ///< rotation: the client comes back by itself
+  SteadyTime progressed;                      ///< when the socket last took bytes, or last had none to take
 
   bool is_poll() const noexcept { return question != nullptr && question->is_poll; }
   bool is_behind() const noexcept { return !pending.empty(); }

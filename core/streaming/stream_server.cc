@@ -37,6 +37,7 @@ using Standing = runlog::RunTail::Standing;
 constexpr int kEventsPerTurn = 512;
 constexpr milliseconds kTick{
     250};  ///< how exact the timers are; a scan of 10,000 streams takes well below 1 ms
+constexpr milliseconds kCachePatience{300};          ///< then the log is asked as well
 constexpr milliseconds kWaveTick{1};                 ///< how soon waves go on when a worker has caught up
 constexpr std::size_t kWaveFrom = Lane::kMostAhead;  ///< an answer for more streams goes in parts
 constexpr const char* kUnavailable = "the event log is unavailable; this stream goes on when it is back";
@@ -62,17 +63,19 @@ class StreamServer::Impl {
       turn();
       tick_if_due();
       bury();
+      arrivals_.look(room());
     }
     end_all();
+    replay_.finish();
     if (unfit_) throw Error(*unfit_);
   }
 
  private:
   void turn() {
     std::array<epoll_event, kEventsPerTurn> events{};
-    for (const epoll_event& event : poller_.wait(events, waves_.empty() ? kTick : kWaveTick)) {
+    for (const epoll_event& event : poller_.wait(events, patience())) {
       if (event.data.fd == listen_fd_) {
-        arrivals_.accept_some();
+        arrivals_.accept_some(room());
       } else if (event.data.fd == stop_fd_) {
         is_stopping_ = true;
       } else if (event.data.fd == news_.fd()) {
@@ -84,12 +87,19 @@ class StreamServer::Impl {
     for (TailAnswer& answer : waves_.advance()) deliver(answer);
   }
 
+  milliseconds patience() const {
+    if (!waves_.empty()) return kWaveTick;
+    return arrivals_.is_resting() ? Arrivals::kLook : kTick;
+  }
+
+  /// For so many more streams; what has been accepted may become one each.
+  std::size_t room() const {
+    return options_.max_streams - std::min(options_.max_streams, streams_.size() + arrivals_.size());
+  }
+
   void serve(const epoll_event& event) {
     const int fd = event.data.fd;
-    if (arrivals_.contains(fd)) {
-      if (auto detached = arrivals_.read(fd)) begin(std::move(*detached));
-      return;
-    }
+    if (arrivals_.contains(fd)) return read_arrival(fd);
     Stream* stream = streams_.find(fd);
     if (stream == nullptr) return;
     if ((event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
@@ -97,9 +107,13 @@ class StreamServer::Impl {
     } else if ((event.events & EPOLLOUT) != 0) {
       writer_.flush(*stream);
       if (stream->phase == Phase::kLive && !stream->is_behind() && std::exchange(stream->is_lagging, false))
-        replay_.want({*stream->channel->run_id, stream->cursor});
+        want(*stream);
     }
     note_end_of(*stream);
+  }
+
+  void read_arrival(int fd) {
+    if (auto detached = arrivals_.read(fd)) begin(std::move(*detached));
   }
 
   void note_end_of(Stream& stream) {
@@ -154,7 +168,13 @@ class StreamServer::Impl {
     stream.cursor = cursor;
     stream.reads_before = log_.reads_begun();
     hub_.join(run_id, stream);
-    replay_.want({run_id, cursor});
+    want(stream);
+  }
+
+  /// What this host has beyond the stream's cursor; see ask_log_if_due().
+  void want(Stream& stream) {
+    stream.ask_log_at = steady_now() + kCachePatience;
+    replay_.want({*stream.channel->run_id, stream.cursor});
   }
 
   // The readers' news
@@ -216,7 +236,18 @@ class StreamServer::Impl {
   void offer_and_note(Stream& stream, const TailAnswer& answer, Delivery& delivery) {
     if (stream.cursor < answer.asked.after) return;  // its own read is on its way
     offer(stream, answer, delivery);
+    note_asked(stream, answer);
     note_end_of(stream);
+  }
+
+  /// The log need not be asked for a stream that either source has answered; see read_on() for the rest.
+  static void note_asked(Stream& stream, const TailAnswer& answer) {
+    const bool is_of_cache = answer.source == TailAnswer::Source::kReplay;
+    if (is_of_cache && answer.is_full) {
+      stream.ask_log_at = steady_now() + kCachePatience;
+    } else if (is_of_cache || stream.phase != Phase::kOpening) {
+      stream.ask_log_at = SteadyTime::max();
+    }
   }
 
   void offer(Stream& stream, const TailAnswer& answer, Delivery& delivery) {
@@ -286,7 +317,16 @@ class StreamServer::Impl {
     metrics::set(metrics::Gauge::kStreamsOpen, static_cast<std::int64_t>(streams_.size()) - polls);
   }
 
+  /// A disk that stands still keeps nobody from the log. Where both answer after all, a stream takes from the
+  /// later answer what lies beyond its cursor, as always.
+  void ask_log_if_due(Stream& stream, SteadyTime now) {
+    if (now < stream.ask_log_at) return;
+    stream.ask_log_at = SteadyTime::max();
+    log_.want({*stream.channel->run_id, stream.cursor});
+  }
+
   void tick(Stream& stream, SteadyTime now) {
+    ask_log_if_due(stream, now);
     if (stream.is_behind() && now - stream.progressed > options_.stall) return drop_stalled(stream);
     if (stream.phase == Phase::kOpening) return tick_opening(stream, now);
     if (stream.phase != Phase::kLive) return;
@@ -333,23 +373,28 @@ class StreamServer::Impl {
     }
   }
 
+  /// What has been accepted is answered, because nobody else can; what waits in the listening socket is the
+  /// successor's.
   void end_all() {
     for (const int fd : {listen_fd_, stop_fd_, news_.fd()}) poller_.unwatch(fd);  // they stay readable
+    for (const int fd : arrivals_.fds()) read_arrival(fd);
+    end_streams();
+    for (const SteadyTime deadline = steady_now() + options_.drain;
+         streams_.size() + arrivals_.size() > 0 && steady_now() < deadline;) {
+      std::array<epoll_event, kEventsPerTurn> events{};
+      for (const epoll_event& event : poller_.wait(events, kTick)) serve(event);
+      end_streams();
+    }
+    metrics::set(metrics::Gauge::kStreamsOpen, 0);
+    metrics::set(metrics::Gauge::kLongPollsOpen, 0);
+  }
+
+  void end_streams() {
     for (Stream* stream : streams_.all()) {
       end_for_stop(*stream);
       note_end_of(*stream);
     }
     bury();
-    for (const SteadyTime deadline = steady_now() + options_.drain;
-         streams_.size() > 0 && steady_now() < deadline;) {
-      std::array<epoll_event, kEventsPerTurn> events{};
-      for (const epoll_event& event : poller_.wait(events, kTick)) {
-        if (streams_.find(event.data.fd) != nullptr) serve(event);
-      }
-      bury();
-    }
-    metrics::set(metrics::Gauge::kStreamsOpen, 0);
-    metrics::set(metrics::Gauge::kLongPollsOpen, 0);
   }
 
   /// A refusal would stop an EventSource for good: what is not open yet is opened to be ended.

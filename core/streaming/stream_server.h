@@ -21,10 +21,13 @@ class StreamServer {
   };
 
   StreamServer(StreamOptions options, int listen_fd, int stop_fd, Sources sources);
+  /// Waits for the thread that reads the log, which may sit in a database that does not answer, for ever. A
+  /// process that ends next does without (std::unique_ptr::release).
   ~StreamServer();
 
-  /// Serves until stop_fd is readable; then ends every stream between two frames and returns. Where this
-  /// program and the database do not fit each other it does the same and throws Error(kSchema).
+  /// Serves until stop_fd is readable; then answers what it has accepted, ends every stream between two
+  /// frames, has what was served kept in the replay cache, and returns. Where this program and the database
+  /// do not fit each other it does the same and throws Error(kSchema).
   void run();
 
  private:

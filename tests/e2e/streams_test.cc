@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "core/pg/session.h"
 #include "core/runlog/doorbell.h"
 #include "core/runlog/event_writer.h"
 #include "tests/e2e/metrics.h"
@@ -122,6 +123,24 @@ int child_of(const std::string& pool) {
   return std::stoi(support::run_or_throw(fmt::format("pgrep -P {}", stack().pid_of(pool))));
 }
 
+/// A session of the database that stands still, from construction to destruction.
+class Frozen {
+ public:
+  explicit Frozen(const std::string& application_name)
+      : pid_(gp::pg::Session(database_url(), "test")
+                 .run({"find_session", "SELECT pid FROM pg_stat_activity WHERE application_name = $1"},
+                      {application_name})
+                 .number(0, "pid")) {
+    ::kill(static_cast<pid_t>(pid_), SIGSTOP);
+  }
+  ~Frozen() { ::kill(static_cast<pid_t>(pid_), SIGCONT); }
+  Frozen(const Frozen&) = delete;
+  Frozen& operator=(const Frozen&) = delete;
+
+ private:
+  std::int64_t pid_;
+};
+
 /// Two thousand clients follow two hundred runs; in the middle something happens to the service. However it
 /// was cut, each client ends up with exactly 1..n.
 template <class Disturb>
@@ -166,6 +185,21 @@ BOOST_AUTO_TEST_CASE(a_reload_of_the_handler_costs_its_clients_no_event) {
 
 BOOST_AUTO_TEST_CASE(a_restart_of_the_handler_costs_its_clients_no_event) {
   BOOST_TEST(reconnects_through([] { stack().restart("events"); }) >= kStreams);
+}
+
+BOOST_AUTO_TEST_CASE(a_database_that_does_not_answer_holds_up_no_reload_of_the_handler) {
+  const LogRuns runs(database_url(), 1);
+  Writer().write({runs.step(0, 1)});
+  support::EventStream former(stack().port(), runs.target(0));
+  BOOST_TEST(former.next()->id == 1);
+  const Frozen frozen("generate-project events");
+  const support::EventStream asking(stack().port(), runs.target(0), {{"Last-Event-ID", "1"}});
+  const auto begun = gp::steady_now();
+  ::kill(stack().pid_of("events"), SIGHUP);
+  BOOST_TEST(!former.next().has_value());
+  support::EventStream fresh(stack().port(), runs.target(0));
+  BOOST_TEST(fresh.next()->id == 1);
+  BOOST_TEST((gp::steady_now() - begun < seconds(4)));
 }
 
 BOOST_AUTO_TEST_CASE(a_reload_of_nginx_cuts_nobody) {

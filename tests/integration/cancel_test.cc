@@ -224,7 +224,8 @@ BOOST_AUTO_TEST_CASE(a_reader_that_ends_a_lost_run_says_that_it_was_cancelled) {
   const Claim claim = begun();
   canceller.cancel(claim.lease.run_id);
   expire(100);
-  BOOST_TEST(gp::runlog::LostRuns(url(), "").end(claim.lease.run_id, seconds(60)));
+  BOOST_TEST((gp::runlog::LostRuns(url(), "").end(claim.lease.run_id, seconds(60)) ==
+              gp::runlog::EndOutcome::kEnded));
   check_cancelled(claim.lease.run_id, 2);
 }
 

@@ -281,10 +281,10 @@ BOOST_AUTO_TEST_CASE(a_run_that_waits_for_its_take_over_is_not_lost) {
   gp::runlog::LostRuns lost_runs(url(), "");
   expire(100);
   BOOST_TEST(reader.find_behind(std::span(&cursor, 1), seconds(60)).lost.empty());
-  BOOST_TEST(!lost_runs.end(run_id, seconds(60)));
+  BOOST_TEST((lost_runs.end(run_id, seconds(60)) == gp::runlog::EndOutcome::kNotOurs));
   expire(200);
   BOOST_TEST(reader.find_behind(std::span(&cursor, 1), seconds(60)).lost.size() == 1u);
-  BOOST_TEST(lost_runs.end(run_id, seconds(60)));
+  BOOST_TEST((lost_runs.end(run_id, seconds(60)) == gp::runlog::EndOutcome::kEnded));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

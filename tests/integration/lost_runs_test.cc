@@ -9,6 +9,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "core/base/clock.h"
 #include "core/project/document.h"
 #include "core/runlog/event_reader.h"
 #include "core/runlog/event_writer.h"
@@ -21,6 +22,7 @@ using gp::project::EventType;
 using gp::project::Step;
 using gp::runlog::Claim;
 using gp::runlog::Cursor;
+using gp::runlog::EndOutcome;
 using gp::runlog::EventReader;
 using gp::runlog::EventWriter;
 using gp::runlog::LostRuns;
@@ -74,12 +76,22 @@ BOOST_AUTO_TEST_CASE(a_lost_run_whose_project_is_locked_keeps_no_reader_waiting_
   expire(lost, 100);
   {
     const integration::LockedRow lock(url(), "SELECT 1 FROM projects");
-    BOOST_TEST(!lost_runs.end(lost.lease.run_id, seconds(60)));
+    BOOST_TEST((lost_runs.end(lost.lease.run_id, seconds(60)) == EndOutcome::kLocked));
     BOOST_TEST(read(lost).events.size() == 1u);
   }
   expire(lost, 100);
-  BOOST_TEST(lost_runs.end(lost.lease.run_id, seconds(60)));
+  BOOST_TEST((lost_runs.end(lost.lease.run_id, seconds(60)) == EndOutcome::kEnded));
   BOOST_TEST((read(lost).standing == RunTail::Standing::kEnded));
+}
+
+BOOST_AUTO_TEST_CASE(a_reader_that_meets_a_locked_table_waits_once) {
+  const Claim lost = begun("lost");
+  expire(lost, 100);
+  gp::pg::Session app(url(), "app");
+  app.run_script("BEGIN; LOCK TABLE projects");
+  const auto begun = gp::steady_now();
+  BOOST_TEST((lost_runs.end(lost.lease.run_id, seconds(60)) == EndOutcome::kLocked));
+  BOOST_TEST((gp::steady_now() - begun < seconds(3)));  // twice the patience
 }
 
 BOOST_AUTO_TEST_CASE(a_sweep_names_the_runs_with_news_and_those_without_a_worker_and_no_other) {
@@ -98,7 +110,12 @@ BOOST_AUTO_TEST_CASE(a_sweep_names_the_runs_with_news_and_those_without_a_worker
   const Sweep sweep = reader.find_behind(cursors, seconds(60));
   BOOST_TEST((sweep.behind == std::vector{news.lease.run_id}));
   BOOST_TEST((sweep.lost == std::vector{lost.lease.run_id}));
-  BOOST_TEST(reader.find_behind({}, seconds(60)).behind.empty());
+  const Sweep nothing = reader.find_behind({}, seconds(60));
+  BOOST_TEST(nothing.behind.empty());
+  for (const Sweep& each : {sweep, nothing}) {
+    BOOST_TEST(std::abs(each.database_clock.count() -
+                        std::stoll(value("(extract(epoch FROM now()) * 1000)::bigint"))) < 60'000);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(an_event_tells_when_it_was_committed) {
@@ -110,7 +127,7 @@ BOOST_AUTO_TEST_CASE(an_event_tells_when_it_was_committed) {
 BOOST_AUTO_TEST_CASE(a_run_without_a_worker_ends_in_error_and_its_document_says_so) {
   const Claim run = begun("p");
   expire(run, 100);
-  BOOST_TEST(lost_runs.end(run.lease.run_id, seconds(60)));
+  BOOST_TEST((lost_runs.end(run.lease.run_id, seconds(60)) == EndOutcome::kEnded));
   const RunTail tail = read(run);
   BOOST_TEST((tail.standing == RunTail::Standing::kEnded));
   BOOST_REQUIRE(tail.events.size() == 2u);
@@ -132,20 +149,20 @@ BOOST_AUTO_TEST_CASE(a_run_without_a_worker_ends_in_error_and_its_document_says_
 
 BOOST_AUTO_TEST_CASE(a_run_whose_lease_is_good_or_that_has_ended_is_left_alone) {
   const Claim run = begun("p");
-  BOOST_TEST(!lost_runs.end(run.lease.run_id, seconds(60)));
+  BOOST_TEST((lost_runs.end(run.lease.run_id, seconds(60)) == EndOutcome::kNotOurs));
   expire(run, 10);
-  BOOST_TEST(!lost_runs.end(run.lease.run_id, seconds(60)));
+  BOOST_TEST((lost_runs.end(run.lease.run_id, seconds(60)) == EndOutcome::kNotOurs));
   expire(run, 100);
-  BOOST_TEST(lost_runs.end(run.lease.run_id, seconds(60)));
-  BOOST_TEST(!lost_runs.end(run.lease.run_id, seconds(60)));
-  BOOST_TEST(!lost_runs.end(gp::RunId(gp::make_uuid()), seconds(60)));
+  BOOST_TEST((lost_runs.end(run.lease.run_id, seconds(60)) == EndOutcome::kEnded));
+  BOOST_TEST((lost_runs.end(run.lease.run_id, seconds(60)) == EndOutcome::kNotOurs));
+  BOOST_TEST((lost_runs.end(gp::RunId(gp::make_uuid()), seconds(60)) == EndOutcome::kNotOurs));
   BOOST_TEST(read(run).events.size() == 2u);
 }
 
 BOOST_AUTO_TEST_CASE(the_worker_that_comes_back_after_its_run_was_ended_writes_nothing) {
   const Claim run = begun("p");
   expire(run, 100);
-  BOOST_TEST(lost_runs.end(run.lease.run_id, seconds(60)));
+  BOOST_TEST((lost_runs.end(run.lease.run_id, seconds(60)) == EndOutcome::kEnded));
   const Step late = started(run, 2);
   BOOST_TEST((writer.write(std::span(&late, 1)).front() == WriteOutcome::kFenced));
 }
@@ -158,7 +175,7 @@ BOOST_AUTO_TEST_CASE(of_many_readers_one_ends_the_run) {
     std::vector<std::jthread> readers;
     for (int i = 0; i < 6; ++i) {
       readers.emplace_back([&] {
-        if (LostRuns(url(), "").end(run.lease.run_id, seconds(60))) ++ended;
+        if (LostRuns(url(), "").end(run.lease.run_id, seconds(60)) == EndOutcome::kEnded) ++ended;
       });
     }
   }
@@ -169,7 +186,7 @@ BOOST_AUTO_TEST_CASE(of_many_readers_one_ends_the_run) {
 BOOST_AUTO_TEST_CASE(a_run_that_was_ended_is_started_again_where_it_was) {
   const Claim run = begun("p");
   expire(run, 100);
-  BOOST_TEST(lost_runs.end(run.lease.run_id, seconds(60)));
+  BOOST_TEST((lost_runs.end(run.lease.run_id, seconds(60)) == EndOutcome::kEnded));
   const auto outcome = gp::runlog::RunIntake(url()).start(request("p"));
   BOOST_TEST((outcome.kind == gp::runlog::StartOutcome::Kind::kRestarted));
   const Claim again = gp::runlog::RunQueue(url(), url(), {"host/0", seconds(30)}).claim(1).front();

@@ -100,6 +100,31 @@ BOOST_AUTO_TEST_CASE(a_row_that_the_table_does_not_let_us_make_is_no_project) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(however_the_table_refuses_a_row_the_run_is_claimed_and_told) {
+  struct Refusal {
+    const char* table;
+    const char* id;
+  };
+  for (const auto& each : std::array<Refusal, 4>{
+           {{"CREATE TABLE projects (id varchar(36) PRIMARY KEY, spec_json jsonb, updated_at timestamptz)",
+             "proj_of_an_id_that_has_more_than_36_characters"},
+            {"CREATE TABLE projects (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, spec_json jsonb, "
+             "updated_at timestamptz)",
+             "42"},
+            {"CREATE TABLE projects (id text PRIMARY KEY, spec_json jsonb, updated_at timestamptz);"
+             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not here'; END $$;"
+             "CREATE TRIGGER refuse BEFORE INSERT ON projects FOR EACH ROW EXECUTE FUNCTION refuse()",
+             "proj_abc"},
+            {"CREATE TABLE kept (id text PRIMARY KEY, spec_json jsonb, updated_at timestamptz);"
+             "CREATE VIEW projects AS SELECT * FROM kept WHERE id LIKE 'ours%' WITH CHECK OPTION",
+             "theirs"}}}) {
+    const Database database;
+    database.script(each.table);
+    gp::runlog::migrate(database.url());
+    BOOST_TEST(!claimed(database, each.id).project_writable, each.table);
+  }
+}
+
 BOOST_FIXTURE_TEST_CASE(an_older_run_keeps_its_events_and_leaves_the_project_to_the_later_one, Migrated) {
   const Claim older = claimed(*this, "p", "first");
   const Claim later = claimed(*this, "p", "second");

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <csignal>
+#include <memory>
 #include <set>
 #include <string>
 #include <thread>
@@ -31,6 +32,29 @@ struct Fixture : Migrated {
   RunQueue queue(const std::string& owner) const { return {url(), url(), {owner, seconds(2)}}; }
   void start(const std::string& project_id) const { RunIntake(url()).start(request(project_id)); }
   void expire() const { script("UPDATE generation_runs SET lease_expires_at = now() - interval '1 second'"); }
+  std::unique_ptr<gp::pg::Session> locked_projects() const {
+    auto session = std::make_unique<gp::pg::Session>(url(), "app");
+    session->run_script("BEGIN; LOCK TABLE projects");
+    return session;
+  }
+};
+
+/// The database's clock can be set: for all sessions that begin from now on, now() and clock_timestamp() are
+/// found before PostgreSQL's own.
+struct ClockFixture : Fixture {
+  ClockFixture() {
+    script(R"(CREATE SCHEMA shifted;
+              CREATE TABLE shifted.clock AS SELECT interval '0' AS ahead;
+              CREATE FUNCTION shifted.now() RETURNS timestamptz STABLE LANGUAGE sql
+                AS 'SELECT pg_catalog.now() + ahead FROM shifted.clock';
+              CREATE FUNCTION shifted.clock_timestamp() RETURNS timestamptz VOLATILE LANGUAGE sql
+                AS 'SELECT pg_catalog.clock_timestamp() + ahead FROM shifted.clock';
+              DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = shifted, pg_catalog, public',
+                                         current_database()); END $$)");
+  }
+  void set_clock_ahead(const std::string& interval) const {
+    script("UPDATE shifted.clock SET ahead = '" + interval + "'");
+  }
 };
 
 }  // namespace
@@ -167,6 +191,20 @@ BOOST_AUTO_TEST_CASE(whoever_says_that_there_was_an_outage_takes_nothing_over_fo
   BOOST_TEST(other.claim(1).size() == 1u);
 }
 
+BOOST_FIXTURE_TEST_CASE(where_the_databases_clock_jumps_live_leases_are_not_taken_over, ClockFixture) {
+  start("p");
+  RunQueue owner = queue("host/0");
+  RunQueue other = queue("host/1");
+  const Lease lease = owner.claim(1).front().lease;
+  BOOST_TEST(other.claim(1).empty());
+  set_clock_ahead("1 hour");
+  BOOST_TEST(value("SELECT lease_expires_at < now() FROM generation_runs") == "true");
+  BOOST_TEST(other.claim(1).empty());  // the owner gets the time to renew
+  BOOST_TEST(owner.renew(std::span(&lease, 1)).lost.empty());
+  std::this_thread::sleep_for(milliseconds(2200));
+  BOOST_TEST(other.claim(1).size() == 1u);  // it has not renewed again
+}
+
 BOOST_AUTO_TEST_CASE(a_worker_does_not_take_its_own_runs_from_itself) {
   start("p");
   RunQueue owner = queue("host/0");
@@ -190,6 +228,33 @@ BOOST_AUTO_TEST_CASE(a_project_that_somebody_is_about_to_insert_or_has_locked_ke
   start("q");
   BOOST_TEST(queue("host/1").claim(1).size() == 1u);
   BOOST_TEST((gp::steady_now() - begun < seconds(20)));
+}
+
+BOOST_AUTO_TEST_CASE(however_many_projects_are_locked_a_claim_waits_for_one_lock_only) {
+  for (int i = 0; i < 10; ++i) start("p" + std::to_string(i));
+  RunQueue worker = queue("host/0");
+  const auto lock = locked_projects();
+  const auto begun = gp::steady_now();
+  const auto claims = worker.claim(10);
+  BOOST_TEST((gp::steady_now() - begun < seconds(2)));  // a lease
+  BOOST_TEST(claims.size() == 10u);
+  BOOST_TEST(std::ranges::all_of(claims, &Claim::project_writable));
+}
+
+BOOST_AUTO_TEST_CASE(however_many_runs_with_locked_projects_are_to_be_ended_a_claim_waits_for_one_lock_only) {
+  for (int i = 0; i < 10; ++i) start("p" + std::to_string(i));
+  script("UPDATE generation_runs SET cancel_attempt = attempt");
+  {
+    const auto lock = locked_projects();
+    RunQueue worker = queue("host/0");
+    const auto begun = gp::steady_now();
+    BOOST_TEST(worker.claim(10).empty());
+    BOOST_TEST((gp::steady_now() - begun < seconds(2)));
+    BOOST_TEST(value("SELECT count(*) FROM generation_runs WHERE state = 'running'") == "10");
+  }
+  expire();
+  BOOST_TEST(queue("host/1").claim(10).empty());
+  BOOST_TEST(value("SELECT count(*) FROM generation_runs WHERE error_code = 'cancelled'") == "10");
 }
 
 BOOST_AUTO_TEST_CASE(a_cancelled_run_whose_project_is_locked_is_left_to_its_lease_and_the_next_one_is_taken) {
@@ -218,7 +283,7 @@ BOOST_AUTO_TEST_CASE(what_a_dead_worker_held_is_free_at_once_its_attempt_unused_
   const Claim held = queue("host/0").claim(1).front();
   RunQueue other = queue("host/1");
   other.claim(1);
-  other.release("host/0");
+  other.end_leases_of("host/0");
   const auto taken = other.claim(2);
   BOOST_REQUIRE(taken.size() == 1u);
   BOOST_TEST(taken.front().lease.run_id.str() == held.lease.run_id.str());

@@ -3,6 +3,7 @@
 #include "core/streaming/stream_server.h"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <ctime>
 #include <map>
@@ -32,6 +33,7 @@ using gp::Error;
 using gp::ErrorKind;
 using gp::RunId;
 using gp::runlog::Cursor;
+using gp::runlog::EndOutcome;
 using gp::runlog::RunTail;
 using gp::runlog::StoredEvent;
 using gp::runlog::Sweep;
@@ -59,9 +61,12 @@ struct Content {
   bool is_away = false;
   bool can_end_lost = true;
   std::vector<gp::SteadyTime> ends;  ///< when it was asked to end a lost run
-  std::uint64_t generation = 1;
+  bool are_projects_locked = false;
+  milliseconds clock_ahead{0};  ///< the log's clock, of ours
+  std::uint64_t connections = 1;
   int turns = 0;  ///< how often its reader made sure that it listens
   int reads = 0;
+  int sweeps = 0;
   bool is_held = false;  ///< what was read is not given away yet
   std::condition_variable released;
 
@@ -80,7 +85,7 @@ struct Content {
   void set_away(bool away) {
     const std::lock_guard lock(mutex);
     is_away = away;
-    if (!away) ++generation;
+    if (!away) ++connections;
   }
   int read_count() {
     const std::lock_guard lock(mutex);
@@ -112,9 +117,9 @@ class FakeLog : public EventLog {
     }
     check();
   }
-  std::uint64_t generation() const override {
+  std::uint64_t connections_made() const override {
     const std::lock_guard lock(content_.mutex);
-    return content_.generation;
+    return content_.connections;
   }
   std::vector<RunTail> read(std::span<const Cursor> cursors, int limit) override {
     check();
@@ -142,6 +147,9 @@ class FakeLog : public EventLog {
     check();
     const std::lock_guard lock(content_.mutex);
     Sweep sweep;
+    sweep.database_clock =
+        std::chrono::duration_cast<milliseconds>(gp::steady_now().time_since_epoch()) + content_.clock_ahead;
+    ++content_.sweeps;
     for (const Cursor& cursor : cursors) {
       const auto found = content_.runs.find(cursor.run_id);
       if (found == content_.runs.end()) continue;
@@ -151,14 +159,15 @@ class FakeLog : public EventLog {
     }
     return sweep;
   }
-  bool end_lost(const RunId& run_id) override {
+  EndOutcome end_lost(const RunId& run_id) override {
     check();
     const std::lock_guard lock(content_.mutex);
     content_.ends.push_back(gp::steady_now());
     if (!content_.can_end_lost) throw Error(ErrorKind::kUnavailable, "away");
-    if (content_.lost.erase(run_id) == 0) return false;
+    if (content_.are_projects_locked) return EndOutcome::kLocked;
+    if (content_.lost.erase(run_id) == 0) return EndOutcome::kNotOurs;
     content_.append_locked(run_id, R"({"code":"worker_lost"})", "error");
-    return true;
+    return EndOutcome::kEnded;
   }
   std::vector<RunId> wait_for_ring(milliseconds timeout, int wake_fd) override {
     for (const auto deadline = gp::steady_now() + timeout; gp::steady_now() < deadline;) {
@@ -184,7 +193,18 @@ struct Kept {
   std::mutex mutex;
   std::map<RunId, std::map<std::int64_t, CachedEvent>> runs;
   int finds = 0;
+  bool is_held = false;  ///< what is looked for is not found yet, as on a disk that stands still
+  std::condition_variable released;
 
+  void hold() {
+    const std::lock_guard lock(mutex);
+    is_held = true;
+  }
+  void release() {
+    const std::lock_guard lock(mutex);
+    is_held = false;
+    released.notify_all();
+  }
   int find_count() {
     const std::lock_guard lock(mutex);
     return finds;
@@ -203,8 +223,9 @@ class FakeStore : public ReplayStore {
  public:
   explicit FakeStore(Kept& kept) : kept_(kept) {}
   CachedTail find(const RunId& run_id, std::int64_t after, int limit) override {
-    const std::lock_guard lock(kept_.mutex);
+    std::unique_lock lock(kept_.mutex);
     ++kept_.finds;
+    kept_.released.wait(lock, [this] { return !kept_.is_held; });
     CachedTail tail;
     const auto& events = kept_.runs[run_id];
     if (events.empty()) return tail;
@@ -235,30 +256,39 @@ StreamOptions quick() {
   return options;
 }
 
+/// As many servers on one listening socket as it has processes; they share one log and one cache.
 struct Server {
   support::TempFolder folder;
   Content content;
   Kept kept;
   gp::UniqueFd listener = support::listen_at(folder.path() + "/s.sock");
   gp::UniqueFd stop{::eventfd(0, EFD_CLOEXEC)};
-  std::jthread thread;
+  std::atomic<int> stopped = 0;  ///< so many have done what they do before they are destroyed
+  std::vector<std::jthread> threads;
 
-  explicit Server(const StreamOptions& options = quick(), milliseconds outage_grace = milliseconds(0)) {
+  explicit Server(const StreamOptions& options = quick(), milliseconds outage_grace = milliseconds(0),
+                  int processes = 1) {
     int flags = ::fcntl(listener.get(), F_GETFL);
     ::fcntl(listener.get(), F_SETFL, flags | O_NONBLOCK);
-    thread = std::jthread([this, options, outage_grace] {
+    for (int i = 0; i < processes; ++i) start(options, outage_grace);
+  }
+  void start(const StreamOptions& options = quick(), milliseconds outage_grace = milliseconds(0)) {
+    threads.emplace_back([this, options, outage_grace] {
       StreamServer::Sources sources{std::make_unique<FakeLog>(content),
                                     std::make_unique<FakeStore>(kept),
                                     {milliseconds(200), outage_grace}};
       StreamServer server(options, listener.get(), stop.get(), std::move(sources));
       server.run();
+      ++stopped;
     });
   }
   ~Server() { end(); }
+  void tell_to_stop() const { ::eventfd_write(stop.get(), 1); }
   void end() {
     content.release();
-    ::eventfd_write(stop.get(), 1);
-    if (thread.joinable()) thread.join();
+    kept.release();
+    tell_to_stop();
+    threads.clear();
   }
 };
 
@@ -496,6 +526,28 @@ BOOST_AUTO_TEST_CASE(more_streams_than_allowed_are_refused) {
   three.read_to_end();
   BOOST_TEST(three.text().starts_with("Status: 503"));
   BOOST_TEST(three.text().find("Retry-After") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_full_process_leaves_what_comes_to_one_that_has_room) {
+  StreamOptions options = quick();
+  options.max_streams = 20;
+  Server server(options, milliseconds(0), 2);
+  server.content.append(kRun, "{}");
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 40; ++i) clients.push_back(std::make_unique<Client>(server, query_of(kRun)));
+  for (auto& client : clients) BOOST_REQUIRE(client->read_until_text("id: 1\n"));
+  const auto begun = gp::steady_now();
+  for (int i = 0; i < 100; ++i) {  // more than one turn accepts
+    clients.push_back(std::make_unique<Client>(server, query_of(kRun)));
+  }
+  for (std::size_t i = 40; i < clients.size(); ++i) {
+    BOOST_REQUIRE(clients[i]->read_to_end());
+    BOOST_REQUIRE(clients[i]->text().starts_with("Status: 503"));
+  }
+  BOOST_TEST((gp::steady_now() - begun < seconds(1)));
+  clients.erase(clients.begin());
+  Client successor(server, query_of(kRun));
+  BOOST_TEST(successor.read_until_text("id: 1\n"));
 }
 
 BOOST_AUTO_TEST_CASE(many_streams_of_many_runs_each_get_their_own_events) {
@@ -746,7 +798,7 @@ BOOST_AUTO_TEST_CASE(what_a_failover_has_taken_from_the_log_and_is_written_again
   {
     const std::lock_guard lock(server.content.mutex);
     server.content.runs[kRun].resize(5);
-    ++server.content.generation;
+    ++server.content.connections;
   }
   Client newcomer(server, query_of(kRun), "2");
   BOOST_TEST(newcomer.read_until_text("id: 5\n"));
@@ -840,6 +892,55 @@ BOOST_AUTO_TEST_CASE(a_run_is_not_ended_as_lost_until_its_workers_had_time_to_co
   BOOST_TEST((ends().at(1) - ends().at(0) >= kGrace));
 }
 
+BOOST_AUTO_TEST_CASE(a_run_is_not_ended_as_lost_because_the_databases_clock_has_jumped) {
+  constexpr milliseconds kGrace{1000};
+  Server server(quick(), kGrace);
+  const auto came = gp::steady_now();
+  server.content.append(kRun, "{}");
+  Client client(server, query_of(kRun));
+  BOOST_REQUIRE(support::wait_until(
+      [&] {
+        const std::lock_guard lock(server.content.mutex);
+        return server.content.sweeps > 0 &&
+               gp::steady_now() - came > 2 * kGrace;  // the grace of the connection is over
+      },
+      seconds(10)));
+  const auto jumped = gp::steady_now();
+  {
+    const std::lock_guard lock(server.content.mutex);
+    server.content.clock_ahead = std::chrono::hours(1);
+    server.content.lost.insert(kRun);
+  }
+  BOOST_TEST(client.read_to_end());
+  BOOST_TEST(has(client.text(), "worker_lost"));
+  BOOST_TEST((gp::steady_now() - jumped >= kGrace));
+}
+
+BOOST_AUTO_TEST_CASE(after_a_lost_run_whose_project_is_locked_no_other_one_keeps_the_reader_waiting) {
+  Server server;
+  std::vector<RunId> runs;
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 20; ++i) {
+    runs.emplace_back(gp::make_uuid());
+    server.content.append(runs.back(), "{}");
+    clients.push_back(std::make_unique<Client>(server, query_of(runs.back())));
+    BOOST_REQUIRE(clients.back()->read_until_text("id: 1\n"));
+  }
+  {
+    const std::lock_guard lock(server.content.mutex);
+    server.content.lost = {runs.begin(), runs.end()};
+    server.content.are_projects_locked = true;
+  }
+  const auto count = [&](auto member) {
+    const std::lock_guard lock(server.content.mutex);
+    return server.content.*member;
+  };
+  BOOST_REQUIRE(support::wait_until([&] { return !count(&Content::ends).empty(); }, seconds(10)));
+  const int sweeps = count(&Content::sweeps);
+  BOOST_REQUIRE(support::wait_until([&] { return count(&Content::sweeps) > sweeps + 10; }, seconds(10)));
+  BOOST_TEST(count(&Content::ends).size() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(a_log_that_does_not_answer_is_as_one_that_is_away) {
   Server server;
   server.content.append(kRun, "{}");
@@ -852,6 +953,75 @@ BOOST_AUTO_TEST_CASE(a_log_that_does_not_answer_is_as_one_that_is_away) {
   BOOST_TEST(poll.text().starts_with("Status: 503"));
   server.content.release();
   BOOST_TEST(stream.read_until_text("id: 1\n"));
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_does_not_wait_for_a_log_that_does_not_answer_and_keeps_what_was_served) {
+  Server server;
+  server.content.append(kRun, "{}");
+  Client served(server, query_of(kRun));
+  BOOST_REQUIRE(served.read_until_text("id: 1\n"));
+  server.content.hold();
+  const Client waiting(server, query_of(kRun), "1");
+  BOOST_REQUIRE(wait_for(server, 2, 2));
+  server.content.append(kRun, "{}");
+  server.tell_to_stop();
+  BOOST_TEST(support::wait_until([&] { return server.stopped == 1; }, seconds(3)));
+  BOOST_TEST(served.read_to_end());
+  BOOST_TEST(server.kept.count(kRun) == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(what_has_come_before_a_stop_is_answered_or_left_to_the_next_process) {
+  gp::process::raise_descriptor_limit();
+  Server server(quick(), milliseconds(0), 0);
+  BOOST_REQUIRE(::listen(server.listener.get(), 256) == 0);
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 200; ++i)
+    clients.push_back(std::make_unique<Client>(server, query_of(kRun) + "&wait=30", "", "GET", "/events"));
+  server.tell_to_stop();
+  server.start();
+  BOOST_REQUIRE(support::wait_until([&] { return server.stopped == 1; }, seconds(10)));
+  int answered = 0;
+  for (auto& client : clients) {
+    client->read_until([](const std::string&) { return false; }, milliseconds(1));
+    if (client->text().starts_with("Status: 200")) ++answered;
+    BOOST_REQUIRE(client->is_closed == client->text().starts_with("Status: 200"));
+  }
+  BOOST_TEST(answered > 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_cache_that_does_not_answer_keeps_nobody_from_the_log) {
+  Server server;
+  server.content.append(kRun, "{}");
+  server.kept.hold();
+  Client stream(server, query_of(kRun));
+  Client poll = poll_of(server, "");
+  BOOST_TEST(stream.read_until_text("id: 1\n", seconds(2)));
+  BOOST_TEST(!has(stream.text(), "unavailable"));
+  BOOST_TEST(poll.read_to_end());
+  BOOST_TEST(poll.text().starts_with("Status: 200"));
+  BOOST_TEST(has(poll.body(), R"("last_event_id":1)"));
+  server.kept.release();  // what it has to say comes late, and is nothing new
+  BOOST_TEST(wait_for(server, 1, 2));
+  server.content.finish(kRun);
+  BOOST_TEST(stream.read_to_end());
+  BOOST_TEST((stream.ids() == numbers(1, 2)));
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_reads_on_gets_the_rest_although_the_cache_does_not_answer) {
+  StreamOptions options = quick();
+  options.buffer_bytes = 16'384;
+  Server server(options);
+  server.content.append(kRun, "{}");
+  Client slow(server, query_of(kRun));
+  BOOST_TEST(slow.read_until_text("id: 1\n"));
+  Client quick_one(server, query_of(kRun));
+  BOOST_TEST(quick_one.read_until_text("id: 1\n"));
+  server.kept.hold();
+  for (int i = 0; i < 15; ++i) server.content.append(kRun, "{\"x\":\"" + std::string(50'000, 'x') + "\"}");
+  server.content.finish(kRun);
+  BOOST_TEST(quick_one.read_to_end());
+  BOOST_TEST(slow.read_to_end());
+  BOOST_TEST((slow.ids() == numbers(1, 17)));
 }
 
 BOOST_AUTO_TEST_CASE(clients_that_come_do_not_make_the_reader_try_a_log_that_is_away_more_often) {

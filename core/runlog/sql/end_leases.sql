@@ -1,4 +1,4 @@
--- Lets every lease of an owner expire at once: its former process is gone. $1 owner.
+-- Ends every lease of an owner at once: its former process is gone. The runs stay running, their takes used up. $1 owner.
 WITH held AS (
   SELECT run_id FROM generation_runs WHERE state = 'running' AND lease_owner = $1 ORDER BY run_id FOR NO KEY UPDATE
 )
