@@ -15,6 +15,7 @@ using std::chrono::seconds;
 
 constexpr std::size_t kMostMessages = 100000;
 constexpr seconds kPatience{10};  ///< for one message to be everywhere
+constexpr int kMostBacklog = 5;   ///< times as long as messages come: until the last one is everywhere
 
 support::CrowdOptions an_audience() {
   support::CrowdOptions options;
@@ -50,7 +51,7 @@ FanOutResult FanOut::run(const std::function<std::size_t(support::Crowd&)>& open
     const std::lock_guard lock(mutex_);
     return is_published_ && delivered_ >= open_ * static_cast<std::uint64_t>(published_);
   };
-  drive(crowd, is_over, plan_.time + kPatience + kPatience);
+  drive(crowd, is_over, kMostBacklog * plan_.time + kPatience);
   publisher.join();
   note_faults(crowd);
   return {open_,

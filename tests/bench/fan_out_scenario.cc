@@ -27,6 +27,7 @@ struct Way {
 };
 constexpr Way kBackToBack{"back to back", std::nullopt};
 constexpr Way kPaced{"at 10/s", milliseconds(100)};
+constexpr Way kBeyond{"at 20/s", milliseconds(50)};  ///< to ten thousand: more than either can pass on
 
 /// Who publishes to how many, and in which way.
 struct Round {
@@ -114,7 +115,7 @@ void run_fan_out(const Options& options, Report& report) {
   if (!yardsticks.has_nchan()) report.remark("nchan is not measured: that needs its module, and root");
   HealthBeside health(stack.port(), yardsticks.port());
   for (const std::size_t streams : {options.streams(5000), options.streams(10000)}) {
-    for (const Way& way : {kBackToBack, kPaced})
+    for (const Way& way : {kBackToBack, kPaced, kBeyond})
       compare({options, report, streams, way}, stack, yardsticks, health);
   }
   health.report_to(report);

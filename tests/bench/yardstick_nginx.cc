@@ -71,7 +71,8 @@ void YardstickNginx::write_configuration(const support::Stack& stack) const {
 
 std::string YardstickNginx::site() const {
   const std::string nchan = has_nchan_ ? R"(
-    location = /publish { nchan_publisher; nchan_channel_id $arg_id; nchan_message_timeout 60s; access_log off; }
+    location = /publish { nchan_publisher; nchan_channel_id $arg_id; nchan_message_timeout 60s;
+        nchan_message_buffer_length 1000; access_log off; }
     location = /subscribe { nchan_subscriber eventsource; nchan_channel_id $arg_id; access_log off; })"
                                        : "";
   return fmt::format(R"(server {{
