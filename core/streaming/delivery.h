@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -17,6 +18,9 @@ class Delivery {
   /// `answer` outlives it. Throws Error(kBug) where an event cannot be rendered.
   explicit Delivery(const TailAnswer& answer)
       : answer_(answer), frames_(answer.tail.events), takers_(answer.tail.events.size()) {}
+
+  /// How much there is for the stream: the frames beyond its cursor.
+  std::size_t bytes_for(const Stream& stream) const { return frames_.after(stream.cursor).size(); }
 
   /// Gives the stream the events beyond its cursor.
   void give(Stream& stream, StreamWriter& writer);

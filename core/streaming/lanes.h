@@ -26,11 +26,14 @@ class Lane {
   /// this process sleeps or waits for a core, more only make everything else wait (tests/bench/README.md).
   static constexpr std::size_t kMostAhead = 256;
   static constexpr std::size_t kStride = 16;  ///< deliveries from one mark to the next
+  /// What nginx reads at once (fastcgi_buffer_size): a delivery of more is as much work as several.
+  static constexpr std::size_t kOneRead = 1536;
 
-  /// Gives `stream`, which is of this lane, its next events by `give`, and counts that.
+  /// Gives `stream`, which is of this lane, its next events by `give`, some `bytes`, and counts that.
   template <class Give>
-  void give(Stream& stream, const Give& give) {
-    const bool is_mark = ++since_mark_ >= kStride && !has_unread(stream.fd.get());
+  void give(Stream& stream, std::size_t bytes, const Give& give) {
+    since_mark_ += 1 + bytes / kOneRead;
+    const bool is_mark = since_mark_ >= kStride && !has_unread(stream.fd.get());
     const std::int64_t cursor = stream.cursor;
     give();
     if (is_mark && stream.cursor > cursor && !stream.is_behind()) set_mark(stream.fd.get());

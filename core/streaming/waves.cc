@@ -58,7 +58,9 @@ void Waves::offer_next(Wave& wave, std::size_t lane) {
   Stream* stream = streams_.find(part.fds[part.next++]);
   if (stream == nullptr || stream->channel == nullptr) return;
   if (*stream->channel->run_id != wave.answer.asked.run_id) return;
-  lanes_.at(stream->lane).give(*stream, [&] { offer_(*stream, wave.answer, wave.delivery); });
+  lanes_.at(stream->lane).give(*stream, wave.delivery.bytes_for(*stream), [&] {
+    offer_(*stream, wave.answer, wave.delivery);
+  });
 }
 
 }  // namespace gp::streaming

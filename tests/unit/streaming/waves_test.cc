@@ -111,7 +111,7 @@ struct FullLane : Audience {
 
   FullLane() {
     while (!lane.is_ahead(streams)) {
-      lane.give(filler, [&] { give(filler); });
+      lane.give(filler, 1, [&] { give(filler); });
       if (++given % Lane::kStride == Lane::kStride - 1) mark();
       BOOST_REQUIRE(given <= Lane::kMostAhead);
     }
@@ -119,7 +119,7 @@ struct FullLane : Audience {
   void mark() {
     Stream& stream = come();
     marks.push_back(stream.fd.get());
-    lane.give(stream, [&] { give(stream); });
+    lane.give(stream, 1, [&] { give(stream); });
     ++given;
   }
   std::size_t given = 0;
@@ -134,10 +134,26 @@ BOOST_AUTO_TEST_CASE(a_lane_is_ahead_until_its_worker_has_read) {
   BOOST_TEST(full.given == Lane::kMostAhead);
   full.read(full.marks.front());
   BOOST_TEST(!full.lane.is_ahead(full.streams));
-  for (std::size_t i = 1; i < Lane::kStride; ++i) full.lane.give(full.filler, [&] { give(full.filler); });
+  for (std::size_t i = 1; i < Lane::kStride; ++i) full.lane.give(full.filler, 1, [&] { give(full.filler); });
   BOOST_TEST(!full.lane.is_ahead(full.streams));
   full.mark();
   BOOST_TEST(full.lane.is_ahead(full.streams));  // as many are unread again
+}
+
+BOOST_AUTO_TEST_CASE(what_takes_a_worker_several_reads_counts_for_as_many) {
+  Audience audience;
+  constexpr std::size_t kReads = 8;
+  constexpr std::size_t kGiven = Lane::kMostAhead / kReads;
+  for (std::size_t i = 0; i < 2 * kGiven; ++i) audience.come();
+  Lane& lane = audience.lanes.at(0);
+  for (std::size_t i = 0; i < 2 * kGiven && !lane.is_ahead(audience.streams); ++i) {
+    Stream& stream = *audience.streams.all()[i];
+    lane.give(stream, (kReads - 1) * Lane::kOneRead, [&] {
+      give(stream);
+      audience.offered.push_back(stream.fd.get());
+    });
+  }
+  BOOST_TEST(audience.offered.size() == kGiven);
 }
 
 BOOST_AUTO_TEST_CASE(who_reads_nothing_and_who_has_gone_hold_up_nobody) {
@@ -157,8 +173,8 @@ BOOST_AUTO_TEST_CASE(who_reads_nothing_and_who_has_gone_hold_up_nobody) {
 BOOST_AUTO_TEST_CASE(who_is_given_nothing_says_nothing_of_the_worker) {
   FullLane full;
   full.read(full.marks.front());
-  for (std::size_t i = 1; i < Lane::kStride; ++i) full.lane.give(full.filler, [&] { give(full.filler); });
-  full.lane.give(full.come(), [] {});  // it has that event already: its socket is empty for another reason
+  for (std::size_t i = 1; i < Lane::kStride; ++i) full.lane.give(full.filler, 1, [&] { give(full.filler); });
+  full.lane.give(full.come(), 1, [] {});  // it has that event already: its socket is empty for another reason
   full.mark();
   BOOST_TEST(full.lane.is_ahead(full.streams));
 }
