@@ -11,7 +11,7 @@ namespace gp::spool {
 
 /// A worker's number among all workers that share one spool. Outbox rows and leases are named after it, so
 /// one process holds it at a time: a lock on one byte of the side file `path`, which the kernel gives back
-/// when the process ends, however it ends (OFD lock, as in FileLock).
+/// when the process ends, however it ends (byte_lock.h).
 ///
 /// Within one pool the number is that of the pool's slot. Where somebody else holds that one - workers of a
 /// master that was killed and that are still draining, or a second pool on this spool by mistake - it is the

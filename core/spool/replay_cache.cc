@@ -100,7 +100,6 @@ struct ReplayCache::Impl {
   template <class Work>
   void try_to(Use& use, const Work& work) {
     try {
-      file.open();  // before a write has locked it: checking its structure takes long, and nobody need wait
       work();
       if (std::exchange(use.is_degraded, false)) report::report(report::SpoolBack{use.name});
     } catch (const std::exception& error) {

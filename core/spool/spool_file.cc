@@ -42,6 +42,7 @@ void SpoolFile::read(const Work& work) {
 
 void SpoolFile::write(const Work& work) {
   attempt([&] {
+    if (!connection_) reopen();  // before the lock: the check of the structure takes long
     const FileLock::Hold hold(lock_, profile_.patience);
     SpoolConnection& connection = usable();
     sqlite::Transaction transaction(connection.database());

@@ -78,6 +78,13 @@ BOOST_AUTO_TEST_CASE(a_new_file_has_this_version_and_an_identity) {
   BOOST_TEST(gp::sqlite::Database(path).text_of("SELECT spool_id FROM host").size() == 36u);
 }
 
+BOOST_AUTO_TEST_CASE(a_first_write_makes_the_folder_too) {
+  std::filesystem::remove_all(std::filesystem::path(path).parent_path());
+  SpoolFile file(path, kQuick);
+  put(file, 1);
+  BOOST_TEST(count(file) == 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_zero_length_file_becomes_a_new_spool) {
   std::ofstream{path};
   SpoolFile file(path, kQuick);
