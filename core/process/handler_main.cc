@@ -44,9 +44,9 @@ int run(const HandlerSpec& spec, bool only_check) {
 
 }  // namespace
 
-std::function<ChildLife(const Config&)> without_files(std::function<int(const Config&, const Child&)> child) {
-  return [child = std::move(child)](const Config& config) {
-    return [&config, child](const Child& slot) { return child(config, slot); };
+std::function<ChildLife(const Config&)> without_files(std::function<int(const Config&, const Child&)> live) {
+  return [live = std::move(live)](const Config& config) {
+    return [&config, live](const Child& child) { return live(config, child); };
   };
 }
 

@@ -23,13 +23,12 @@ struct HandlerSpec {
   std::function<ChildLife(const Config&)> prepare;
 };
 
-/// HandlerSpec::prepare of a handler that reads no file: its children live as `child` says.
-std::function<ChildLife(const Config&)> without_files(std::function<int(const Config&, const Child&)> child);
+/// HandlerSpec::prepare of a handler that reads no file: its children do what `live` says.
+std::function<ChildLife(const Config&)> without_files(std::function<int(const Config&, const Child&)> live);
 
 /// The main of every handler: --help (with every setting), --version, --check-config (the files as well);
 /// reads the settings, sets the log level, runs the pool, in which each child counts in its slot's file under
-/// RUNTIME_DIR.
-/// Whatever is wrong is one message on stderr and an exit code of exit_code.h.
+/// RUNTIME_DIR. Whatever is wrong is one message on stderr and an exit code of exit_code.h.
 int handler_main(int argc, char** argv, const HandlerSpec& spec);
 
 }  // namespace gp::process

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <set>
 #include <string>
 #include <thread>
@@ -159,6 +160,15 @@ class FakeManager {
   UniqueFd socket_;
 };
 
+/// The master of a pool that tells `manager` what systemd would be told.
+pid_t start_pool(const std::string& manager, const gp::process::PoolOptions& options,
+                 const std::function<gp::process::ChildLife()>& prepare) {
+  const pid_t master = ::fork();
+  if (master != 0) return master;
+  ::setenv("NOTIFY_SOCKET", manager.c_str(), 1);
+  ::_exit(gp::process::run_pool(options, prepare));
+}
+
 struct Told {
   pid_t pid = 0;
   char word = 0;
@@ -169,12 +179,9 @@ class ReadingPool {
  public:
   explicit ReadingPool(const std::string& manager) {
     write_file("a");
-    master_ = ::fork();
-    if (master_ != 0) return;
-    ::setenv("NOTIFY_SOCKET", manager.c_str(), 1);
     gp::process::PoolOptions options;
     options.name = "reading";
-    ::_exit(gp::process::run_pool(options, [this] { return prepare(); }));
+    master_ = start_pool(manager, options, [this] { return prepare(); });
   }
   ~ReadingPool() {
     ::kill(master_, SIGTERM);
@@ -216,14 +223,10 @@ BOOST_AUTO_TEST_SUITE(pool)
 
 BOOST_AUTO_TEST_CASE(the_service_manager_is_asked_to_wait_for_the_drain_at_the_stop_and_not_before) {
   const FakeManager manager;
-  const pid_t master = ::fork();
-  if (master == 0) {
-    ::setenv("NOTIFY_SOCKET", manager.path().c_str(), 1);
-    gp::process::PoolOptions options;
-    options.name = "draining";
-    options.drain = std::chrono::seconds(600);
-    ::_exit(gp::process::run_pool(options, [] { return wait_for_stop; }));
-  }
+  gp::process::PoolOptions options;
+  options.name = "draining";
+  options.drain = std::chrono::seconds(600);
+  const pid_t master = start_pool(manager.path(), options, [] { return wait_for_stop; });
   BOOST_TEST(manager.next_with("READY=1") == "READY=1");
   ::kill(master, SIGTERM);
   BOOST_TEST(manager.next_with("EXTEND_TIMEOUT_USEC") == "STOPPING=1\nEXTEND_TIMEOUT_USEC=615000000");
@@ -262,20 +265,16 @@ BOOST_AUTO_TEST_CASE(a_pool_whose_file_is_wrong_at_the_start_does_not_begin) {
 
 BOOST_AUTO_TEST_CASE(the_master_rests_while_it_waits_for_the_last_of_its_children) {
   const FakeManager manager;
-  const pid_t master = ::fork();
-  if (master == 0) {
-    ::setenv("NOTIFY_SOCKET", manager.path().c_str(), 1);
-    gp::process::PoolOptions options;
-    options.name = "resting";
-    options.processes = 2;
-    ::_exit(gp::process::run_pool(options, [] {
-      return [](const Child& child) {
-        const int code = wait_for_stop(child);
-        std::this_thread::sleep_for(std::chrono::seconds(child.slot));
-        return code;
-      };
-    }));
-  }
+  gp::process::PoolOptions options;
+  options.name = "resting";
+  options.processes = 2;
+  const pid_t master = start_pool(manager.path(), options, [] {
+    return [](const Child& child) {
+      const int code = wait_for_stop(child);
+      std::this_thread::sleep_for(std::chrono::seconds(child.slot));
+      return code;
+    };
+  });
   BOOST_TEST(!manager.next_with("READY=1").empty());
   ::kill(master, SIGTERM);
   BOOST_TEST(manager.count_until_end_of(master) < 20);  // each turn of its loop tells the watchdog
