@@ -51,8 +51,32 @@ namespace {
 
 const RunId kRun("6f1c9d2e-7b1a-4c55-9a60-0d9f2f1f3f10");
 
-/// The log's content, shared with the reader's thread.
-struct Content {
+/// Whoever passes waits while it is held.
+class Gate {
+ public:
+  void hold() {
+    const std::lock_guard lock(mutex_);
+    is_held_ = true;
+  }
+  void release() {
+    const std::lock_guard lock(mutex_);
+    is_held_ = false;
+    released_.notify_all();
+  }
+  void pass() {
+    std::unique_lock lock(mutex_);
+    released_.wait(lock, [this] { return !is_held_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable released_;
+  bool is_held_ = false;
+};
+
+/// The log's content, shared with the reader's thread. While it is held, answers say what the log held when
+/// it was read, and wait.
+struct Content : Gate {
   std::mutex mutex;
   std::map<RunId, std::vector<StoredEvent>> runs;
   std::map<RunId, bool> ended;
@@ -67,8 +91,6 @@ struct Content {
   int turns = 0;  ///< how often its reader made sure that it listens
   int reads = 0;
   int sweeps = 0;
-  bool is_held = false;  ///< what was read is not given away yet
-  std::condition_variable released;
 
   void append(const RunId& run, const std::string& data, const std::string& type = "section_started",
               bool rings = true) {
@@ -94,16 +116,6 @@ struct Content {
   int turn_count() {
     const std::lock_guard lock(mutex);
     return turns;
-  }
-  /// From now on answers say what the log held when it was read, and come when release() is called.
-  void hold() {
-    const std::lock_guard lock(mutex);
-    is_held = true;
-  }
-  void release() {
-    const std::lock_guard lock(mutex);
-    is_held = false;
-    released.notify_all();
   }
 };
 
@@ -140,7 +152,8 @@ class FakeLog : public EventLog {
       }
       tails.push_back(std::move(tail));
     }
-    content_.released.wait(lock, [this] { return !content_.is_held; });
+    lock.unlock();
+    content_.pass();
     return tails;
   }
   Sweep find_behind(std::span<const Cursor> cursors) override {
@@ -188,23 +201,13 @@ class FakeLog : public EventLog {
   Content& content_;
 };
 
-/// The host's replay cache, shared with its reader's thread.
-struct Kept {
+/// The host's replay cache, shared with its reader's thread. While it is held, nothing that is looked for is
+/// found yet, as on a disk that stands still.
+struct Kept : Gate {
   std::mutex mutex;
   std::map<RunId, std::map<std::int64_t, CachedEvent>> runs;
   int finds = 0;
-  bool is_held = false;  ///< what is looked for is not found yet, as on a disk that stands still
-  std::condition_variable released;
 
-  void hold() {
-    const std::lock_guard lock(mutex);
-    is_held = true;
-  }
-  void release() {
-    const std::lock_guard lock(mutex);
-    is_held = false;
-    released.notify_all();
-  }
   int find_count() {
     const std::lock_guard lock(mutex);
     return finds;
@@ -223,9 +226,12 @@ class FakeStore : public ReplayStore {
  public:
   explicit FakeStore(Kept& kept) : kept_(kept) {}
   CachedTail find(const RunId& run_id, std::int64_t after, int limit) override {
-    std::unique_lock lock(kept_.mutex);
-    ++kept_.finds;
-    kept_.released.wait(lock, [this] { return !kept_.is_held; });
+    {
+      const std::lock_guard lock(kept_.mutex);
+      ++kept_.finds;
+    }
+    kept_.pass();
+    const std::lock_guard lock(kept_.mutex);
     CachedTail tail;
     const auto& events = kept_.runs[run_id];
     if (events.empty()) return tail;
