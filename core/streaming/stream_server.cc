@@ -18,11 +18,11 @@
 #include "core/streaming/lanes.h"
 #include "core/streaming/long_poll.h"
 #include "core/streaming/news.h"
-#include "core/streaming/opening.h"
 #include "core/streaming/poller.h"
 #include "core/streaming/replay_reader.h"
 #include "core/streaming/stream.h"
 #include "core/streaming/stream_request.h"
+#include "core/streaming/stream_rules.h"
 #include "core/streaming/stream_table.h"
 #include "core/streaming/stream_writer.h"
 #include "core/streaming/waves.h"
@@ -32,7 +32,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using Phase = Stream::Phase;
-using Standing = runlog::RunTail::Standing;
 
 constexpr int kEventsPerTurn = 512;
 constexpr milliseconds kTick{
@@ -40,8 +39,6 @@ constexpr milliseconds kTick{
 constexpr milliseconds kCachePatience{300};          ///< then the log is asked as well
 constexpr milliseconds kWaveTick{1};                 ///< how soon waves go on when a worker has caught up
 constexpr std::size_t kWaveFrom = Lane::kMostAhead;  ///< an answer for more streams goes in parts
-constexpr const char* kUnavailable = "the event log is unavailable; this stream goes on when it is back";
-constexpr const char* kStopping = "this process is being stopped: come back";
 
 }  // namespace
 
@@ -186,11 +183,11 @@ class StreamServer::Impl {
       unfit_ = news.end;
       is_stopping_ = true;
     }
-    const bool was_available = std::exchange(is_log_available_, news.is_log_available);
+    const bool is_outage = rules_.note_log(news.is_log_available);
     for (TailAnswer& answer : news.answers) deliver(answer);
-    if (!was_available || is_log_available_) return;
+    if (!is_outage) return;
     for (Stream* stream : streams_.all()) {
-      if (stream->phase == Phase::kLive) writer_.comment(*stream, kUnavailable);
+      rules_.tell_of_outage(*stream);
       note_end_of(*stream);
     }
   }
@@ -235,7 +232,7 @@ class StreamServer::Impl {
 
   void offer_and_note(Stream& stream, const TailAnswer& answer, Delivery& delivery) {
     if (stream.cursor < answer.asked.after) return;  // its own read is on its way
-    offer(stream, answer, delivery);
+    rules_.take(stream, answer, delivery);
     note_asked(stream, answer);
     note_end_of(stream);
   }
@@ -250,55 +247,6 @@ class StreamServer::Impl {
     }
   }
 
-  void offer(Stream& stream, const TailAnswer& answer, Delivery& delivery) {
-    if (stream.cursor <= answer.tail.last_id) stream.is_cursor_confirmed = true;
-    if (stream.is_poll()) return answer_poll(stream, answer);
-    if (stream.phase == Phase::kOpening) open_by(stream, answer);
-    if (stream.phase != Phase::kLive) return;
-    const bool is_verdict = answer.is_verdict_after(stream.reads_before);
-    if (is_verdict && !problem_of(answer).code.empty()) {  // it was opened while the log was away
-      writer_.comment(stream, "this run is not known");
-      return writer_.end(stream);
-    }
-    if (stream.is_lagging) return;
-    if (is_verdict && !stream.is_cursor_confirmed) go_on_from_end(stream, answer.tail.last_id);
-    delivery.give(stream, writer_);
-    const bool has_all = is_verdict && stream.cursor >= answer.tail.last_id;
-    if (has_all && answer.tail.standing == Standing::kEnded && stream.phase == Phase::kLive)
-      writer_.end(stream);
-  }
-
-  /// It was opened on its client's word, which was wrong.
-  void go_on_from_end(Stream& stream, std::int64_t last_id) {
-    stream.cursor = last_id;
-    stream.is_cursor_confirmed = true;
-    writer_.comment(stream, kBeyondTheEnd);
-  }
-
-  void open_by(Stream& stream, const TailAnswer& answer) {
-    const Opening opening = open_stream(stream.cursor, stream.reads_before, answer);
-    if (const auto* problem = std::get_if<http::Problem>(&opening)) {
-      writer_.refuse(stream, *problem);
-    } else if (std::holds_alternative<NothingLeft>(opening)) {
-      writer_.answer(stream, {204, {{"Cache-Control", "no-store"}}, {}});
-    } else if (const auto* begin = std::get_if<Begin>(&opening)) {
-      stream.cursor = begin->cursor;
-      stream.is_cursor_confirmed = true;
-      writer_.begin(stream, is_log_available_ || answer.is_authoritative() ? begin->note : kUnavailable);
-    }
-  }
-
-  void answer_poll(Stream& stream, const TailAnswer& answer) {
-    const bool is_verdict = answer.is_verdict_after(stream.reads_before);
-    if (answer.is_authoritative() && !is_verdict) return;  // a read of its own is on its way
-    if (const auto problem = problem_of(answer); !problem.code.empty())
-      return writer_.refuse(stream, problem);
-    const bool is_over = is_verdict && stream.question->answer_by <= steady_now();
-    if (is_over || is_poll_answered(stream.cursor, answer))
-      return writer_.answer(stream, poll_response(stream.cursor, answer));
-    if (is_verdict) stream.question->has_been_asked = true;
-  }
-
   // Timers
   // ----------------------------------------------------------------------------------------------------------
 
@@ -309,7 +257,8 @@ class StreamServer::Impl {
     arrivals_.drop_late(now);
     std::int64_t polls = 0;
     for (Stream* stream : streams_.all()) {
-      tick(*stream, now);
+      ask_log_if_due(*stream, now);
+      rules_.tick(*stream, now);
       note_end_of(*stream);
       if (stream->is_poll()) ++polls;
     }
@@ -323,37 +272,6 @@ class StreamServer::Impl {
     if (now < stream.ask_log_at) return;
     stream.ask_log_at = SteadyTime::max();
     log_.want({*stream.channel->run_id, stream.cursor});
-  }
-
-  void tick(Stream& stream, SteadyTime now) {
-    ask_log_if_due(stream, now);
-    if (stream.is_behind() && now - stream.progressed > options_.stall) return drop_stalled(stream);
-    if (stream.phase == Phase::kOpening) return tick_opening(stream, now);
-    if (stream.phase != Phase::kLive) return;
-    if (stream.ends <= now) return writer_.end(stream);
-    if (stream.next_keepalive <= now) writer_.keep_alive(stream);
-  }
-
-  void tick_opening(Stream& stream, SteadyTime now) {
-    const bool is_patient = now - stream.question->since <= options_.log_patience;
-    if (stream.is_poll()) {
-      if (now < stream.question->answer_by || is_patient) return;
-      if (!is_log_available_ || !stream.question->has_been_asked)
-        return writer_.refuse(stream, database_away());
-      return writer_.answer(stream, empty_poll_response(*stream.channel->run_id, stream.cursor));
-    }
-    if (!is_patient) writer_.begin(stream, kUnavailable);
-  }
-
-  static http::Problem database_away() {
-    return http::problem_for(Error(ErrorKind::kUnavailable, "the event log is away"));
-  }
-
-  void drop_stalled(Stream& stream) {
-    metrics::count(metrics::Counter::kStreamsStalled);
-    report::report(
-        report::StreamDropped{stream.channel == nullptr ? "" : stream.channel->run_id->str(), "stalled"});
-    stream.phase = Phase::kDead;
   }
 
   // Ends
@@ -391,18 +309,10 @@ class StreamServer::Impl {
 
   void end_streams() {
     for (Stream* stream : streams_.all()) {
-      end_for_stop(*stream);
+      rules_.stop(*stream);
       note_end_of(*stream);
     }
     bury();
-  }
-
-  /// A refusal would stop an EventSource for good: what is not open yet is opened to be ended.
-  void end_for_stop(Stream& stream) {
-    if (stream.is_poll())
-      return writer_.answer(stream, empty_poll_response(*stream.channel->run_id, stream.cursor));
-    if (stream.phase == Phase::kOpening) writer_.begin(stream, kStopping);
-    if (stream.phase == Phase::kLive) writer_.end(stream);
   }
 
   template <class Duration>
@@ -417,6 +327,7 @@ class StreamServer::Impl {
   Poller poller_;
   Arrivals arrivals_;
   StreamWriter writer_;
+  StreamRules rules_{options_, writer_};
   std::minstd_rand random_{std::random_device{}()};
   Hub hub_;
   StreamTable streams_;
@@ -428,7 +339,6 @@ class StreamServer::Impl {
                [this](TailAnswer& answer, const Delivery& delivery) { end_wave(answer, delivery); }};
   std::vector<int> dead_;
   SteadyTime next_tick_ = steady_now();
-  bool is_log_available_ = true;
   bool is_stopping_ = false;
   std::optional<Error> unfit_;
   NewsBox news_;
