@@ -1,18 +1,12 @@
 #include "core/generation/worker.h"
 
 #include <algorithm>
-#include <atomic>
-#include <cstdint>
-#include <list>
-#include <memory>
 #include <optional>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include <fmt/format.h>
 #include <poll.h>
 
 #include "core/base/backoff.h"
@@ -21,10 +15,9 @@
 #include "core/base/metrics.h"
 #include "core/base/report.h"
 #include "core/generation/estates.h"
-#include "core/generation/generation.h"
+#include "core/generation/generations.h"
 #include "core/generation/known_events.h"
 #include "core/generation/lease_book.h"
-#include "core/generation/lease_watch.h"
 #include "core/generation/pool_doorbell.h"
 #include "core/generation/shipper.h"
 #include "core/generation/wake_up.h"
@@ -66,21 +59,11 @@ runlog::QueueOptions queue_options(const Config& config, std::string owner, bool
           .takeover_wait = config.run_takeover_wait_s};
 }
 
-/// A generation and its thread.
-struct Running {
-  runlog::Lease lease;
-  LeaseBook::SharedFlags flags;
-  std::atomic<bool> has_ended = false;
-  bool was_stopped = false;  ///< written by the thread before has_ended, read after
-  std::jthread thread;
-};
-
 class Worker {
  public:
   Worker(const Config& config, const WorkerFiles& files, const WorkerSlot& slot)
       : config_(config),
         slot_(slot),
-        files_(files),
         host_slot_(config.spool_path + ".slots", slot.slot, static_cast<int>(slot.wake_fds.size())),
         outbox_(config.spool_path, host_slot_.number(), config.spool_max_bytes),
         wake_up_(slot),
@@ -90,7 +73,8 @@ class Worker {
                queue_options(config, owner_name(outbox_, host_slot_.number()), is_listening(slot))),
         estates_(host_slot_, outbox_, queue_, config.lease_s),
         backoff_(kFirstRetry, kLongestRetry),
-        rest_(kFirstRest, kLongestRest) {}
+        rest_(kFirstRest, kLongestRest),
+        generations_(config, files.blocklist, files.prices, leases_, shipper_, [this] { wake_up_.ring(); }) {}
 
   int run() {
     look_after_former_self();
@@ -141,7 +125,7 @@ class Worker {
     const bool is_in_time = beat_if_due();
     look_for_cancels();
     give_back_the_unstarted();
-    const int free = static_cast<int>(config_.worker_concurrency) - static_cast<int>(running_.size());
+    const int free = static_cast<int>(config_.worker_concurrency) - static_cast<int>(generations_.size());
     if (free > 0 && is_in_time && steady_now() >= rest_until_) {
       for (runlog::Claim& claim : queue_.claim(free, leases_.held())) start(std::move(claim));
     }
@@ -229,23 +213,18 @@ class Worker {
     const LeaseBook::SharedFlags flags = leases_.add(claim.lease);
     for (const project::Step& step : *known) shipper_.submit(step);
     if (!known->empty() && known->back().end) return;  // it has ended
-    Running& running = running_.emplace_back();
-    running.lease = claim.lease;
-    running.flags = flags;
+    const runlog::Lease lease = claim.lease;
     try {
-      running.thread = std::jthread(
-          [this, &running, taken = std::move(claim)]() mutable { generate(running, std::move(taken)); });
+      generations_.start(std::move(claim), flags);
       rest_.reset();
     } catch (const std::system_error& error) {
-      put_off(error.what());
+      put_off(lease, error.what());
     }
   }
 
-  /// There is no thread for the newest of `running_` (a limit of the unit's, or the machine's): somebody else
-  /// shall have it, and this worker takes none for a while.
-  void put_off(const std::string& reason) {
-    const runlog::Lease lease = running_.back().lease;
-    running_.pop_back();
+  /// There is no thread for it (a limit of the unit's, or the machine's): somebody else shall have it, and
+  /// this worker takes none for a while.
+  void put_off(const runlog::Lease& lease, const std::string& reason) {
     unstarted_.push_back(lease);
     if (steady_now() >= rest_until_) rest_until_ = steady_now() + rest_.next();
     report::report(report::GenerationNotStarted{lease.run_id.str(), reason});
@@ -273,39 +252,9 @@ class Worker {
     }
   }
 
-  void generate(Running& running, runlog::Claim claim) {
-    LeaseWatch watch(leases_, running.flags, config_.lease_s - config_.lease_beat_s,
-                     [this] { wake_up_.ring(); });
-    Orders orders{
-        .should_stop = [this, &watch] { return watch.is_lost() || is_abandoning_; },
-        .is_lost = [&watch] { return watch.is_lost(); },
-        .is_cancelled = [&running] { return running.flags->is_cancelled.load(); },
-    };
-    const Tools tools{config_,       files_.blocklist,
-                      files_.prices, provider_,
-                      breaker_,      [this](const project::Step& step) { shipper_.submit(step); }};
-    try {
-      Generation generation(tools, std::move(claim), std::move(orders));
-      generation.run();
-      running.was_stopped = generation.was_stopped();
-    } catch (const std::exception&
-                 error) {  // the claim's events do not fold: a bug, and the lease must not be kept
-      report::report(report::ThreadFailed{"generation " + running.lease.run_id.str(), error.what()});
-      running.was_stopped = true;
-    }
-    running.has_ended = true;
-    wake_up_.ring();
-  }
-
-  /// Joins the threads of generations that have ended.
   void reap() {
     are_cancels_due_ = wake_up_.clear().cancels || are_cancels_due_;
-    running_.remove_if([this](const Running& running) {
-      const bool has_ended = running.has_ended.load();
-      if (has_ended && running.was_stopped)
-        leases_.remove(running.lease.run_id, running.lease.token);  // it ended without a terminal event
-      return has_ended;
-    });
+    generations_.reap();
   }
 
   void drain() {
@@ -313,7 +262,7 @@ class Worker {
     queue_.listen_from_now_on();
     doorbell_.ring_alone_from_now_on();
     const SteadyTime deadline = steady_now() + config_.worker_drain_s;
-    while (!running_.empty() && steady_now() < deadline) {
+    while (!generations_.empty() && steady_now() < deadline) {
       wait_while_draining(std::min<milliseconds>(kPoll, config_.lease_beat_s / 2));
       reap();
       with_database([this] {
@@ -321,7 +270,7 @@ class Worker {
         look_for_cancels();
       });
     }
-    stop_the_rest();
+    generations_.stop();
 
     give_back_the_decided();  // at once: what follows may take its time
     if (!shipper_.wait_until_empty(kShipAtStop)) {
@@ -340,13 +289,6 @@ class Worker {
       pollfd entry{wake_up_.ring_fd(), POLLIN, 0};
       ::poll(&entry, 1, static_cast<int>(timeout.count()));
     }
-  }
-
-  void stop_the_rest() {
-    is_abandoning_ = true;
-    leases_.close();
-    for (Running& running : running_) running.thread.join();
-    running_.clear();
   }
 
   /// Not those of runs with a step that PostgreSQL has not taken yet: without its lease it would be refused.
@@ -371,9 +313,6 @@ class Worker {
 
   const Config& config_;
   WorkerSlot slot_;
-  const WorkerFiles& files_;
-  ProviderMemory provider_;
-  CircuitBreaker breaker_{{.failures_to_open = static_cast<int>(config_.worker_concurrency)}};
   LeaseBook leases_;
   spool::HostSlot host_slot_;
   spool::Outbox outbox_;
@@ -390,8 +329,7 @@ class Worker {
   bool are_cancels_due_ = false;  ///< one of the runs held may have been cancelled
   SteadyTime next_beat_ = steady_now();
   SteadyTime last_beat_ = steady_now();  ///< when the last good one began
-  std::atomic<bool> is_abandoning_ = false;
-  std::list<Running> running_;  ///< last: its threads use everything above
+  Generations generations_;              ///< last: its threads use everything above
 };
 
 }  // namespace
