@@ -18,7 +18,6 @@
 #include <chrono>
 #include <optional>
 #include <span>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -54,17 +53,10 @@ constexpr std::string_view kCancelSuffix = "/cancel";
 /// A body's request, or the problem that it has.
 using Parsed = std::variant<StartRequest, Problem>;
 
-/// A request as far as it has got; the outcome is there where it came together with others.
-struct Begun {
-  Parsed parsed;
-  std::optional<Outcome> outcome;
-};
-
 struct App {
   const gp::project::Blocklist& blocklist;
   gp::runlog::RunIntake intake;
   gp::runlog::RunCanceller canceller;
-  std::unordered_map<const gp::http::Request*, Begun> begun = {};
 };
 
 // Starting
@@ -73,17 +65,21 @@ struct App {
 Parsed parse(const gp::http::Request& request, const gp::project::Blocklist& blocklist) {
   if (!gp::http::is_json(request.header("content-type").value_or("")))
     return Problem{415, "unsupported_media_type", "Content-Type must be application/json."};
-  auto parsed = gp::project::parse_start_request(gp::parse_json(request.body));
-  if (auto* faults = std::get_if<std::vector<Fault>>(&parsed)) {
-    return Problem{422, "invalid_request", "Some members are missing or not allowed; errors names them all.",
-                   std::move(*faults)};
+  try {
+    auto parsed = gp::project::parse_start_request(gp::parse_json(request.body));
+    if (auto* faults = std::get_if<std::vector<Fault>>(&parsed)) {
+      return Problem{422, "invalid_request",
+                     "Some members are missing or not allowed; errors names them all.", std::move(*faults)};
+    }
+    auto& start_request = std::get<StartRequest>(parsed);
+    auto blocked = find_blocked(start_request, blocklist);
+    if (!blocked.empty())
+      return Problem{422, "blocked_content", "The request holds words that are not for a classroom.",
+                     std::move(blocked)};
+    return std::move(start_request);
+  } catch (const gp::Error& error) {
+    return gp::http::problem_for(error);  // no JSON
   }
-  auto& start_request = std::get<StartRequest>(parsed);
-  auto blocked = find_blocked(start_request, blocklist);
-  if (!blocked.empty())
-    return Problem{422, "blocked_content", "The request holds words that are not for a classroom.",
-                   std::move(blocked)};
-  return std::move(start_request);
 }
 
 std::string_view name_of(Outcome::Kind kind) {
@@ -112,14 +108,13 @@ gp::http::Response refuse_for_now(const gp::http::Request& request) {
   return gp::http::to_response(problem, request.request_id);
 }
 
-gp::http::Response start(App& app, const gp::http::Request& request) {
-  auto known = app.begun.extract(&request);
-  const Begun begun = known ? std::move(known.mapped()) : Begun{parse(request, app.blocklist), {}};
-  if (const auto* problem = std::get_if<Problem>(&begun.parsed))
+/// `known`: what came of it together with others.
+gp::http::Response start(App& app, const gp::http::Request& request, const Parsed& parsed,
+                         const std::optional<Outcome>& known) {
+  if (const auto* problem = std::get_if<Problem>(&parsed))
     return gp::http::to_response(*problem, request.request_id);
 
-  const Outcome outcome =
-      begun.outcome ? *begun.outcome : app.intake.start(std::get<StartRequest>(begun.parsed));
+  const Outcome outcome = known ? *known : app.intake.start(std::get<StartRequest>(parsed));
   const std::string& run_id = outcome.run_id.str();
   gp::report::report(
       gp::report::RunStartRequested{request.request_id, run_id, std::string(name_of(outcome.kind))});
@@ -129,26 +124,6 @@ gp::http::Response start(App& app, const gp::http::Request& request) {
   response.with("Location", "/events/stream?run_id=" + run_id);
   if (outcome.request_differs) response.with("Idempotent-Request-Differs", "true");
   return response;
-}
-
-/// Parses the requests to start that came together, and records their runs together.
-void begin(App& app, std::span<const gp::http::Request* const> together) {
-  app.begun.clear();
-  std::vector<Begun*> sound;
-  std::vector<const StartRequest*> requests;
-  for (const gp::http::Request* request : together) {
-    if (request->path != kStart) continue;
-    try {
-      Begun& begun = app.begun.emplace(request, Begun{parse(*request, app.blocklist), {}}).first->second;
-      if (!std::holds_alternative<StartRequest>(begun.parsed)) continue;
-      sound.push_back(&begun);
-      requests.push_back(&std::get<StartRequest>(begun.parsed));
-    } catch (const gp::Error&) {
-      continue;  // no JSON: it is found so again, and answered
-    }
-  }
-  auto outcomes = app.intake.start_together(requests);
-  for (std::size_t i = 0; i < sound.size(); ++i) sound[i]->outcome = std::move(outcomes[i]);
 }
 
 // Cancelling
@@ -184,10 +159,30 @@ gp::http::Response cancel(App& app, const std::string& id, const gp::http::Reque
                                                 {"detail", gp::runlog::describe(outcome)}}));
 }
 
-gp::http::Response handle(App& app, const gp::http::Request& request) {
-  if (request.path == kStart) return start(app, request);
+// Both
+// ------------------------------------------------------------------------------------------------------------
+
+gp::http::Response other(App& app, const gp::http::Request& request) {
   if (const auto id = run_to_cancel(request.path)) return cancel(app, *id, request);
   return gp::http::to_response(gp::http::not_found(), request.request_id);
+}
+
+/// Parses the requests to start, and records their runs together; the others have to wait for nothing.
+std::vector<gp::process::Answer> begin(App& app, std::span<const gp::http::Request* const> together) {
+  std::vector<std::optional<Parsed>> parsed;
+  for (const gp::http::Request* request : together)
+    parsed.push_back(request->path == kStart ? std::optional(parse(*request, app.blocklist)) : std::nullopt);
+  std::vector<const StartRequest*> sound;
+  for (const auto& each : parsed) sound.push_back(each ? std::get_if<StartRequest>(&*each) : nullptr);
+  const auto outcomes = app.intake.start_together(sound);
+  std::vector<gp::process::Answer> answers;
+  for (std::size_t i = 0; i < together.size(); ++i) {
+    answers.emplace_back(
+        [&app, &request = *together[i], parsed = std::move(parsed[i]), outcome = outcomes[i]] {
+          return parsed ? start(app, request, *parsed, outcome) : other(app, request);
+        });
+  }
+  return answers;
 }
 
 int run_child(const gp::Config& config, const gp::project::Blocklist& blocklist,
@@ -197,9 +192,7 @@ int run_child(const gp::Config& config, const gp::project::Blocklist& blocklist,
           gp::runlog::RunCanceller(config.database_url, config.csv_base_url, config.lost_after_s)};
   gp::process::ServeOptions options = gp::process::serve_options(config, "POST, OPTIONS");
   options.when_idle = [&] { app.intake.ring(); };
-  options.look_ahead = [&](auto together) { begin(app, together); };
-  return gp::process::serve(child, options,
-                            [&](const gp::http::Request& request) { return handle(app, request); });
+  return gp::process::serve_together(child, options, [&](auto together) { return begin(app, together); });
 }
 
 gp::process::ChildLife prepare(const gp::Config& config) {

@@ -30,6 +30,7 @@ namespace {
 
 using gp::http::Request;
 using gp::http::Response;
+using Question = gp::runlog::ProjectDocuments::Question;
 
 constexpr std::string_view kRequired[] = {"DATABASE_URL"};
 constexpr std::string_view kStatusPrefix = "/status/";
@@ -76,8 +77,7 @@ Response answer(const gp::runlog::StoredDocument& document, const Request& reque
   return response;
 }
 
-Response project_status(App& app, const std::string& id, const Request& request) {
-  const auto document = app.documents.find({gp::ProjectId(id), single_tag(request)});
+Response project_status(const std::optional<gp::runlog::StoredDocument>& document, const Request& request) {
   if (document) return answer(*document, request);
   return gp::http::to_response(
       {404, "project_not_found", "There is no such project, or it has no document yet."}, request.request_id);
@@ -95,28 +95,39 @@ Response run_status(App& app, const std::string& id, const Request& request) {
   return gp::http::to_response({404, "run_not_found", "There is no such run."}, request.request_id);
 }
 
-Response handle(App& app, const Request& request) {
-  if (const auto id = project_in(request.path)) return project_status(app, *id, request);
+Response other(App& app, const Request& request) {
   if (const auto id = run_in(request.path)) return run_status(app, *id, request);
   return gp::http::to_response(gp::http::not_found(), request.request_id);
 }
 
-void look_ahead(App& app, std::span<const Request* const> together) {
-  std::vector<gp::runlog::ProjectDocuments::Question> questions;
-  for (const Request* request : together) {
-    if (auto id = project_in(request->path))
-      questions.push_back({gp::ProjectId(std::move(*id)), single_tag(*request)});
+/// Which document is asked for; nothing where none is.
+std::optional<Question> question_in(const Request& request) {
+  auto id = project_in(request.path);
+  if (!id) return std::nullopt;
+  return Question{gp::ProjectId(std::move(*id)), single_tag(request)};
+}
+
+/// Finds the documents together; the others have to wait for nothing.
+std::vector<gp::process::Answer> begin(App& app, std::span<const Request* const> together) {
+  std::vector<std::optional<Question>> questions;
+  for (const Request* request : together) questions.push_back(question_in(*request));
+  const auto found = app.documents.find_together(questions);
+  std::vector<gp::process::Answer> answers;
+  for (std::size_t i = 0; i < together.size(); ++i) {
+    answers.emplace_back([&app, &request = *together[i], question = questions[i], known = found[i]] {
+      if (!question) return other(app, request);
+      return project_status(known ? *known : app.documents.find(*question), request);
+    });
   }
-  app.documents.look_ahead(questions);
+  return answers;
 }
 
 int run_child(const gp::Config& config, const gp::process::Child& child) {
   gp::runlog::await_schema(config.database_url, child.stop_fd);
   App app{gp::runlog::ProjectDocuments(config.database_url),
           gp::runlog::RunDescriptions(config.database_url)};
-  gp::process::ServeOptions options = gp::process::serve_options(config, "GET, HEAD, OPTIONS");
-  options.look_ahead = [&](auto together) { look_ahead(app, together); };
-  return gp::process::serve(child, options, [&](const Request& request) { return handle(app, request); });
+  return gp::process::serve_together(child, gp::process::serve_options(config, "GET, HEAD, OPTIONS"),
+                                     [&](auto together) { return begin(app, together); });
 }
 
 }  // namespace

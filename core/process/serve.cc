@@ -122,38 +122,42 @@ class Door {
   UniqueFd epoll_;
 };
 
-std::size_t most_together(const ServeOptions& options) {
-  return options.look_ahead ? options.most_together : 1;
-}
+/// A request that was read. Where the handler is not to see it, its answer is null.
+struct Read {
+  fcgi::Exchange exchange;
+  Answer answer = {};
+};
 
 /// The requests that wait, in the order in which they came; none where the others of the pool were faster.
-std::deque<fcgi::Exchange> accept_together(const Child& child, const ServeOptions& options) {
+std::deque<Read> accept_together(const Child& child, std::size_t most, const ServeOptions& options) {
   const auto body_limit = static_cast<std::size_t>(options.body_limit_bytes);
-  std::deque<fcgi::Exchange> together;
-  while (together.size() < most_together(options)) {
+  std::deque<Read> together;
+  while (together.size() < most) {
     auto exchange = fcgi::Exchange::accept(child.listen_fd, body_limit);
     if (!exchange) break;
-    together.push_back(std::move(*exchange));
+    together.push_back({std::move(*exchange)});
   }
   return together;
 }
 
 /// True where it did, for a moment: then what waits may have been taken.
-bool leave_to_another(const Child& child, const ServeOptions& options) {
-  if (!options.look_ahead) return false;
+bool leave_to_another(const Child& child) {
   const auto left = child.turn->left();
   if (left.count() > 0) std::this_thread::sleep_for(left);
   return left.count() > 0;
 }
 
-void look_ahead(const std::deque<fcgi::Exchange>& together, const ServeOptions& options) {
-  if (!options.look_ahead) return;
+void begin_all(std::deque<Read>& together, const ServeOptions& options, const Begin& begin) {
   std::vector<const http::Request*> requests;
-  for (const fcgi::Exchange& exchange : together) {
-    const http::Request& request = exchange.request();
-    if (request.method != "OPTIONS" && !refuse(request, options)) requests.push_back(&request);
+  std::vector<Answer*> places;
+  for (Read& read : together) {
+    const http::Request& request = read.exchange.request();
+    if (request.method == "OPTIONS" || refuse(request, options)) continue;
+    requests.push_back(&request);
+    places.push_back(&read.answer);
   }
-  options.look_ahead(requests);
+  std::vector<Answer> answers = begin(requests);
+  for (std::size_t i = 0; i < places.size(); ++i) *places[i] = std::move(answers.at(i));
 }
 
 constexpr std::chrono::milliseconds kLongestWaitForIdle{2};
@@ -197,6 +201,47 @@ class IdleWork {
   SteadyTime last_{};
 };
 
+/// In their order. Returns what makes this process of no use any more, if one of them met that.
+std::optional<Error> answer_all(std::deque<Read> together, const ServeOptions& options, SteadyTime begun) {
+  std::optional<Error> unfit;
+  for (; !together.empty(); together.pop_front()) {  // sends it: its caller need not wait for what follows
+    Read& read = together.front();
+    const Handle handle = [&](const http::Request&) {
+      try {
+        return read.answer();
+      } catch (const Error& error) {
+        if (error.kind() == ErrorKind::kSchema) unfit = error;
+        throw;
+      }
+    };
+    read.exchange.write(respond(read.exchange.request(), options, handle, begun));
+  }
+  return unfit;
+}
+
+int serve_up_to(std::size_t most, const Child& child, const ServeOptions& options, const Begin& begin) {
+  const Door door(child);
+  IdleWork idle_work(options, door);
+  for (std::int64_t served = 0; served < options.max_requests;) {
+    const Door::News news = door.wait(idle_work.patience());
+    if (news == Door::News::kStop) break;
+    idle_work.do_if_late();
+    if (news == Door::News::kNone || (most > 1 && leave_to_another(child))) continue;
+    auto together = accept_together(child, most, options);
+    if (together.empty()) continue;
+    if (together.size() < most) child.turn->begin();
+    const SteadyTime begun = steady_now();  // what one waits for the others, and all for the database, counts
+    begin_all(together, options, begin);
+    served += static_cast<std::int64_t>(together.size());
+    const auto unfit = answer_all(std::move(together), options, begun);
+    child.turn->end();
+    if (unfit) throw Error(*unfit);
+    idle_work.after_answer();
+  }
+  idle_work.do_if_due();
+  return 0;
+}
+
 }  // namespace
 
 ServeOptions serve_options(const Config& config, std::string methods) {
@@ -215,37 +260,17 @@ http::Response respond(const http::Request& request, const ServeOptions& options
 }
 
 int serve(const Child& child, const ServeOptions& options, const Handle& handle) {
-  std::optional<Error> unfit;  // this process can be of no use any more: its caller is answered, then it ends
-  const Handle watched = [&](const http::Request& request) {
-    try {
-      return handle(request);
-    } catch (const Error& error) {
-      if (error.kind() == ErrorKind::kSchema) unfit = error;
-      throw;
-    }
+  const Begin begin = [&](std::span<const http::Request* const> together) {
+    std::vector<Answer> answers;
+    for (const http::Request* request : together)
+      answers.emplace_back([&handle, request] { return handle(*request); });
+    return answers;
   };
-  const Door door(child);
-  IdleWork idle_work(options, door);
-  for (std::int64_t served = 0; served < options.max_requests;) {
-    const Door::News news = door.wait(idle_work.patience());
-    if (news == Door::News::kStop) break;
-    idle_work.do_if_late();
-    if (news == Door::News::kNone || leave_to_another(child, options)) continue;
-    auto together = accept_together(child, options);
-    if (together.empty()) continue;
-    if (together.size() < most_together(options)) child.turn->begin();
-    const SteadyTime begun = steady_now();  // what one waits for the others, and all for the database, counts
-    look_ahead(together, options);
-    for (; !together.empty(); ++served) {
-      together.front().write(respond(together.front().request(), options, watched, begun));
-      together.pop_front();  // sends it: its caller need not wait for what follows
-    }
-    child.turn->end();
-    if (unfit) throw Error(*unfit);
-    idle_work.after_answer();
-  }
-  idle_work.do_if_due();
-  return 0;
+  return serve_up_to(1, child, options, begin);
+}
+
+int serve_together(const Child& child, const ServeOptions& options, const Begin& begin) {
+  return serve_up_to(options.most_together, child, options, begin);
 }
 
 }  // namespace gp::process

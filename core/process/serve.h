@@ -5,6 +5,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/base/clock.h"
 #include "core/base/config.h"
@@ -22,23 +23,31 @@ struct ServeOptions {
   /// What an answer need not wait for: called after one is sent, where no other connection waits, else after
   /// a later one, 2 ms after the last call at most. Must not throw. Null: nothing.
   std::function<void()> when_idle = {};
-  /// Called before requests that came together, or one alone, are handled, with those that `handle` will be
-  /// called for, by the same addresses: what a single visit to the database can do for all of them. Must not
-  /// throw. Null: requests are read one at a time. Else they wait for each other, and the pool's processes
-  /// leave them to the one that is at it (Turn).
-  std::function<void(std::span<const http::Request* const>)> look_ahead = {};
-  std::size_t most_together = 16;  ///< how many one process reads before it answers the first of them
+  std::size_t most_together = 16;  ///< serve_together: how many it reads before it answers the first of them
 };
 
+/// A request's answer. What it throws is answered as its problem.
 using Handle = std::function<http::Response(const http::Request&)>;
+
+/// The answer of a request that was begun together with others; called once, while the request is there.
+using Answer = std::function<http::Response()>;
+
+/// Begins requests that came together, or one alone: what a single visit to the database can do for all of
+/// them. One answer for each, in their order. Must not throw; an answer may.
+using Begin = std::function<std::vector<Answer>(std::span<const http::Request* const>)>;
 
 /// The options for a handler, from the settings.
 ServeOptions serve_options(const Config& config, std::string methods);
 
-/// The blocking loop of one child, one request at a time (with `look_ahead` several) until it is told to stop
-/// or has served max_requests. Returns 0. Where `handle` throws Error(kSchema), its request is answered and
-/// the error thrown on: the child ends, and with it the pool.
+/// The blocking loop of one child, one request at a time until it is told to stop or has served max_requests.
+/// Returns 0. Where `handle` throws Error(kSchema), its request is answered and the error thrown on: the
+/// child ends, and with it the pool.
 int serve(const Child& child, const ServeOptions& options, const Handle& handle);
+
+/// The same with what waits together: `begin` gets those that serve() would call `handle` for, and what an
+/// answer throws is what `handle` would. The pool's processes leave what comes to the one that is at it
+/// (Turn).
+int serve_together(const Child& child, const ServeOptions& options, const Begin& begin);
 
 /// What serve() does with one request, without a socket: answers OPTIONS, refuses other methods (405) and
 /// bodies that are too large (413), calls `handle`, turns an exception into its problem (and reports it where

@@ -19,7 +19,8 @@ constexpr std::string_view kOutOfRange = "22003";
 constexpr std::size_t kMemoryBytes = 4 << 20;  ///< of documents: some hundreds
 
 using Question = ProjectDocuments::Question;
-using Answer = std::optional<StoredDocument>;
+using Found = ProjectDocuments::Found;
+using Answers = std::vector<std::optional<Found>>;
 
 }  // namespace
 
@@ -46,18 +47,16 @@ struct ProjectDocuments::Impl {
     return {sql::kFindChangedDocument, {id, is_enough ? entry->version : "", tag}};
   }
 
-  Answer find(const Question& question) {
-    if (const auto known = std::ranges::find(ahead, question, &Known::question); known != ahead.end())
-      return known->answer;
+  Found find(const Question& question) {
     const auto found = sessions.get().run(ask(question));
     return read(question, found).value();
   }
 
   /// Nothing where the document is unchanged, and has had to go from the memory since ask().
-  std::optional<Answer> read(const Question& question, const pg::Result& found) {
+  std::optional<Found> read(const Question& question, const pg::Result& found) {
     if (found.empty()) {
       memory.forget(question.project_id);
-      return Answer();
+      return Found();
     }
     if (!has_versions) return read_document(found, 0);
     if (found.is_null(0, "tag")) {
@@ -71,26 +70,25 @@ struct ProjectDocuments::Impl {
     return document;
   }
 
-  void look_ahead(std::span<const Question> questions) {
-    std::vector<Question> asked;
-    for (const Question& each : questions) {
-      if (std::ranges::find(asked, each) == asked.end()) asked.push_back(each);
+  Answers find_together(std::span<const std::optional<Question>> questions) {
+    std::vector<Question> asked;  // few: as many as requests wait together
+    for (const auto& each : questions) {
+      if (each && std::ranges::find(asked, *each) == asked.end()) asked.push_back(*each);
     }
     pg::Session& session = sessions.get();
     std::vector<pg::Call> calls;
     for (const Question& each : asked) calls.push_back(ask(each));
     const auto found = session.run_together(calls);
+    Answers answers(questions.size());
     for (std::size_t i = 0; i < asked.size(); ++i) {
-      if (auto answer = read(asked[i], found.at(i)))
-        ahead.push_back({std::move(asked[i]), std::move(*answer)});
+      const auto answer = read(asked[i], found.at(i));
+      for (std::size_t place = 0; place < questions.size(); ++place) {
+        if (questions[place] == asked[i]) answers[place] = answer;
+      }
     }
+    return answers;
   }
 
-  struct Known {
-    Question question;
-    Answer answer;
-  };
-  std::vector<Known> ahead;  ///< few: as many as requests wait together
   DocumentMemory memory{kMemoryBytes};
   bool has_versions = false;
   pg::SessionHolder sessions;
@@ -100,7 +98,7 @@ ProjectDocuments::ProjectDocuments(Secret database_url)
     : impl_(std::make_unique<Impl>(std::move(database_url))) {}
 ProjectDocuments::~ProjectDocuments() = default;
 
-std::optional<StoredDocument> ProjectDocuments::find(const Question& question) {
+Found ProjectDocuments::find(const Question& question) {
   for (bool is_second = false;; is_second = true) {
     try {
       return impl_->find(question);
@@ -112,14 +110,13 @@ std::optional<StoredDocument> ProjectDocuments::find(const Question& question) {
   }
 }
 
-void ProjectDocuments::look_ahead(std::span<const Question> questions) noexcept {
-  impl_->ahead.clear();
-  if (questions.size() < 2) return;
+Answers ProjectDocuments::find_together(std::span<const std::optional<Question>> questions) noexcept {
   try {
-    impl_->look_ahead(questions);
-  } catch (const std::exception&) {
-    impl_->ahead.clear();  // an id that the column cannot hold, or PostgreSQL is away
+    if (std::ranges::count_if(questions, &std::optional<Question>::has_value) > 1)
+      return impl_->find_together(questions);
+  } catch (const std::exception&) {  // an id that the column cannot hold, or PostgreSQL is away
   }
+  return Answers(questions.size());
 }
 
 }  // namespace gp::runlog

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/base/ids.h"
 #include "core/base/secret.h"
@@ -29,17 +30,21 @@ class ProjectDocuments {
     bool operator==(const Question&) const = default;
   };
 
+  using Found = std::optional<StoredDocument>;
+
   explicit ProjectDocuments(Secret database_url);
   ~ProjectDocuments();
 
   /// The document, or nothing where there is no such project (an id that the column's type cannot hold
   /// included) or its spec_json is null. Throws Error(kUnavailable) where PostgreSQL is away.
-  std::optional<StoredDocument> find(const Question& question);
+  Found find(const Question& question);
 
-  /// Asks for all these in one round trip, each of several that are the same once. find() answers them from
-  /// that until the next call: so call it, with none if need be, before each batch of requests. What could
-  /// not be found out find() asks by itself; never throws.
-  void look_ahead(std::span<const Question> questions) noexcept;
+  /// The same for questions that came together: one round trip, in which each of several that are the same is
+  /// asked once. Nothing for one alone, nor for one that could not be answered so (an id that the column's
+  /// type cannot hold is among them, PostgreSQL is away): find() is for those. A question that is not there
+  /// has no answer: another kind of request came among them.
+  std::vector<std::optional<Found>> find_together(
+      std::span<const std::optional<Question>> questions) noexcept;
 
  private:
   struct Impl;

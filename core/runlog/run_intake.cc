@@ -80,6 +80,7 @@ struct RunIntake::Impl {
   void start_together(std::span<const project::StartRequest* const> requests, Outcomes& outcomes) {
     std::vector<Asked> asked;
     for (std::size_t place = 0; place < requests.size(); ++place) {
+      if (requests[place] == nullptr) continue;
       const bool is_second = std::ranges::any_of(
           asked, [&](const Asked& before) { return is_same_pair(*before.request, *requests[place]); });
       if (!is_second)
@@ -150,7 +151,7 @@ void RunIntake::ring() noexcept { impl_->ring(); }
 
 Outcomes RunIntake::start_together(std::span<const project::StartRequest* const> requests) noexcept {
   Outcomes outcomes(requests.size());
-  if (requests.size() < 2) return outcomes;
+  if (std::ranges::count_if(requests, [](const auto* each) { return each != nullptr; }) < 2) return outcomes;
   try {
     impl_->start_together(requests, outcomes);
   } catch (const std::exception&) {

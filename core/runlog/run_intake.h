@@ -42,7 +42,7 @@ class RunIntake {
   /// The same for requests that came together: two round trips, and one commit for all that are new. Nothing
   /// for one that takes more than that (its pair is among them twice, its run ended in error, there is no
   /// room), nor for one alone: start() is for those, and for all of them where PostgreSQL is away. Up to some
-  /// dozens; not null.
+  /// dozens; null, and nothing comes of it, where another kind of request came among them.
   std::vector<std::optional<StartOutcome>> start_together(
       std::span<const project::StartRequest* const> requests) noexcept;
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <barrier>
 #include <chrono>
@@ -111,6 +112,10 @@ BOOST_AUTO_TEST_CASE(one_alone_is_left_to_start) {
   RunIntake intake(url());
   BOOST_TEST(start_together(intake, {}).empty());
   BOOST_TEST(!start_together(intake, {request("p")}).front());
+  const auto one = request("p");
+  const auto outcomes = intake.start_together(std::to_array<const StartRequest*>({nullptr, &one, nullptr}));
+  BOOST_TEST(outcomes.size() == 3u);
+  BOOST_TEST(std::ranges::none_of(outcomes, &std::optional<StartOutcome>::has_value));
   BOOST_TEST(value("SELECT count(*) FROM generation_runs") == "0");
 }
 

@@ -1,6 +1,7 @@
 // The projects table as the calling app may have made it.
 
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -180,39 +181,48 @@ BOOST_FIXTURE_TEST_CASE(who_knew_the_tag_at_first_gets_the_text_later, Migrated)
   BOOST_TEST(documents.find({ProjectId("p"), ""})->text == known->text);
 }
 
-BOOST_FIXTURE_TEST_CASE(questions_that_came_together_are_answered_by_what_was_seen_after_they_came,
-                        Migrated) {
-  using Questions = std::vector<ProjectDocuments::Question>;
+using Questions = std::vector<std::optional<ProjectDocuments::Question>>;
+using Question = ProjectDocuments::Question;
+
+BOOST_FIXTURE_TEST_CASE(questions_that_came_together_are_what_they_are_alone, Migrated) {
   const auto number_in = [](const auto& document) { return gp::parse_json(document->text).at("n"); };
   script(R"(INSERT INTO projects (id, spec_json) VALUES ('p', '{"n":1}'), ('q', '{"n":2}'))");
   ProjectDocuments documents(url());
   const auto known = documents.find({ProjectId("p"), ""});
-  const Questions questions = {
-      {ProjectId("p"), ""}, {ProjectId("q"), ""}, {ProjectId("p"), known->etag}, {ProjectId("nobody"), ""}};
-  documents.look_ahead(questions);
-  script("DROP TABLE projects");  // nothing can be asked any more
-  BOOST_TEST(number_in(documents.find(questions[0])) == 1);
-  BOOST_TEST(number_in(documents.find(questions[1])) == 2);
-  BOOST_TEST(documents.find(questions[2])->etag == known->etag);
-  BOOST_TEST(documents.find(questions[2])->text.empty());
-  BOOST_TEST(!documents.find(questions[3]));
-
-  documents.look_ahead({});
-  BOOST_CHECK_THROW(documents.find(questions[0]), gp::Error);
+  const Questions questions = {Question{ProjectId("p"), ""},      std::nullopt,
+                               Question{ProjectId("q"), ""},      Question{ProjectId("p"), known->etag},
+                               Question{ProjectId("nobody"), ""}, Question{ProjectId("q"), ""}};
+  const auto answers = documents.find_together(questions);
+  BOOST_REQUIRE(answers.size() == questions.size());
+  BOOST_TEST(number_in(answers[0].value()) == 1);
+  BOOST_TEST(!answers[1].has_value());
+  BOOST_TEST(number_in(answers[2].value()) == 2);
+  BOOST_TEST(answers[3].value()->etag == known->etag);
+  BOOST_TEST(answers[3].value()->text.empty());
+  BOOST_TEST(!answers[4].value().has_value());
+  BOOST_TEST(number_in(answers[5].value()) == 2);
 }
 
-BOOST_AUTO_TEST_CASE(one_question_that_the_column_cannot_hold_spoils_no_other) {
+BOOST_FIXTURE_TEST_CASE(one_question_alone_is_left_to_find, Migrated) {
+  ProjectDocuments documents(url());
+  BOOST_TEST(documents.find_together({}).empty());
+  const auto answers = documents.find_together(Questions{std::nullopt, Question{ProjectId("p"), ""}});
+  BOOST_TEST(answers.size() == 2u);
+  BOOST_TEST(!answers.back().has_value());
+}
+
+BOOST_AUTO_TEST_CASE(with_a_question_that_the_column_cannot_hold_each_is_left_to_find) {
   const Database database;
   database.script(R"(CREATE TABLE projects (id bigint PRIMARY KEY, spec_json jsonb, updated_at timestamptz);
                      INSERT INTO projects (id, spec_json) VALUES (1, '{"n":1}'), (2, '{"n":2}'))");
   gp::runlog::migrate(database.url());
   ProjectDocuments documents(database.url());
-  const std::vector<ProjectDocuments::Question> questions = {
-      {ProjectId("1"), ""}, {ProjectId("none"), ""}, {ProjectId("2"), ""}};
-  documents.look_ahead(questions);
-  BOOST_TEST(documents.find(questions[0]).has_value());
-  BOOST_TEST(!documents.find(questions[1]).has_value());
-  BOOST_TEST(documents.find(questions[2]).has_value());
+  const Questions questions = {Question{ProjectId("1"), ""}, Question{ProjectId("none"), ""},
+                               Question{ProjectId("2"), ""}};
+  for (const auto& answer : documents.find_together(questions)) BOOST_TEST(!answer.has_value());
+  BOOST_TEST(documents.find(*questions[0]).has_value());
+  BOOST_TEST(!documents.find(*questions[1]).has_value());
+  BOOST_TEST(documents.find(*questions[2]).has_value());
 }
 
 BOOST_FIXTURE_TEST_CASE(a_view_in_the_place_of_the_table_is_read_afresh_each_time, Migrated) {

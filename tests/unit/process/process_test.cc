@@ -3,9 +3,11 @@
 #include <atomic>
 #include <csignal>
 #include <functional>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
@@ -33,6 +35,11 @@ using gp::process::ServeOptions;
 namespace {
 
 const ServeOptions kOptions{"GET, HEAD, OPTIONS", "*", 10, 3};
+
+/// Of a pool's processes.
+ServeOptions serving(std::int64_t max_requests = 1000, std::function<void()> when_idle = {}) {
+  return {"GET", "*", 100, max_requests, std::move(when_idle), 3};
+}
 
 Request request_of(const std::string& method, const std::string& body = {}) {
   Request request;
@@ -71,7 +78,7 @@ std::string counted_by(const Request& request, const gp::process::Handle& handle
 }
 
 int answered = 0;       ///< in a child: how many requests
-int seen_together = 0;  ///< in a child: how many requests it looked at before it answered this one
+int seen_together = 0;  ///< in a child: how many requests were begun with this one
 
 /// A pool in a process of its own whose children answer with their pid; for /together with seen_together.
 struct Pool {
@@ -79,18 +86,18 @@ struct Pool {
   std::string socket = folder.path() + "/p.sock";
   pid_t master = 0;
 
-  explicit Pool(int processes, std::int64_t max_requests = 1000,
-                const std::function<void(ServeOptions&)>& adjust = {}) {
+  enum class Way { kOneByOne, kTogether };
+
+  explicit Pool(int processes, const ServeOptions& options = serving(), Way way = Way::kOneByOne) {
     master = ::fork();
     if (master == 0) {
       int code = 1;
       try {
-        gp::process::PoolOptions options{"test", socket, processes, std::chrono::seconds(5)};
-        code = gp::process::run_pool(options, [&] {
+        gp::process::PoolOptions pool{"test", socket, processes, std::chrono::seconds(5)};
+        code = gp::process::run_pool(pool, [&] {
           return [&](const Child& child) {
-            ServeOptions serving{"GET", "*", 100, max_requests};
-            if (adjust) adjust(serving);
-            return gp::process::serve(child, serving, answer);
+            return way == Way::kTogether ? serve_together(child, options, begin)
+                                         : serve(child, options, answer);
           };
         });
       } catch (...) {
@@ -105,6 +112,13 @@ struct Pool {
     if (request.path == "/slow") std::this_thread::sleep_for(std::chrono::milliseconds(1500));
     return gp::http::json_response(200,
                                    std::to_string(request.path == "/together" ? seen_together : ::getpid()));
+  }
+
+  static std::vector<gp::process::Answer> begin(std::span<const Request* const> together) {
+    seen_together = static_cast<int>(together.size());
+    std::vector<gp::process::Answer> answers;
+    for (const Request* request : together) answers.emplace_back([request] { return answer(*request); });
+    return answers;
   }
 
   ~Pool() {
@@ -210,12 +224,10 @@ BOOST_AUTO_TEST_CASE(an_answer_does_not_wait_for_what_is_done_when_idle) {
   std::array<int, 2> may_end{};
   BOOST_REQUIRE(::pipe(begun.data()) == 0);
   BOOST_REQUIRE(::pipe(may_end.data()) == 0);
-  const Pool pool(1, 1000, [&](ServeOptions& options) {
-    options.when_idle = [&] {
-      char byte = 0;
-      if (::write(begun[1], &byte, 1) != 1 || ::read(may_end[0], &byte, 1) != 1) ::_exit(1);
-    };
-  });
+  const Pool pool(1, serving(1000, [&] {
+                    char byte = 0;
+                    if (::write(begun[1], &byte, 1) != 1 || ::read(may_end[0], &byte, 1) != 1) ::_exit(1);
+                  }));
   for (int i = 0; i < 3; ++i) {
     pollfd entry{begun[0], POLLIN, 0};
     char byte = 0;
@@ -234,12 +246,10 @@ BOOST_AUTO_TEST_CASE(what_is_to_be_done_when_idle_is_done_before_a_busy_process_
   };
   std::array<int, 2> done{};
   BOOST_REQUIRE(::pipe(done.data()) == 0);
-  const Pool pool(1, 4, [&](ServeOptions& options) {
-    options.when_idle = [&] {
-      const Done now{::getpid(), answered};
-      if (::write(done[1], &now, sizeof now) != sizeof now) ::_exit(1);
-    };
-  });
+  const Pool pool(1, serving(4, [&] {
+                    const Done now{::getpid(), answered};
+                    if (::write(done[1], &now, sizeof now) != sizeof now) ::_exit(1);
+                  }));
   const pid_t child = pool.ask("/");  // its second; two more follow at once, and one that it leaves
   ::kill(child, SIGSTOP);
   std::array<gp::UniqueFd, 3> waiting;
@@ -258,13 +268,8 @@ BOOST_AUTO_TEST_CASE(what_is_to_be_done_when_idle_is_done_before_a_busy_process_
   BOOST_TEST(last.answers == 4);
 }
 
-void look_at_several(ServeOptions& options) {
-  options.most_together = 3;
-  options.look_ahead = [](auto together) { seen_together = static_cast<int>(together.size()); };
-}
-
-BOOST_AUTO_TEST_CASE(what_waits_together_is_looked_at_together_up_to_a_bound) {
-  const Pool pool(1, 1000, look_at_several);
+BOOST_AUTO_TEST_CASE(what_waits_together_is_begun_together_up_to_a_bound) {
+  const Pool pool(1, serving(), Pool::Way::kTogether);
   BOOST_TEST(pool.ask("/together") == 1);
   std::jthread slow([&] { pool.ask("/slow"); });
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
@@ -280,8 +285,8 @@ BOOST_AUTO_TEST_CASE(what_waits_together_is_looked_at_together_up_to_a_bound) {
   BOOST_TEST((sorted == std::array{1, 3, 3, 3}));
 }
 
-BOOST_AUTO_TEST_CASE(what_the_handler_will_not_see_is_not_looked_at) {
-  const Pool pool(1, 1000, look_at_several);
+BOOST_AUTO_TEST_CASE(what_the_handler_is_not_to_see_is_not_begun) {
+  const Pool pool(1, serving(), Pool::Way::kTogether);
   std::jthread slow([&] { pool.ask("/slow"); });
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   std::jthread refused([&] { pool.ask("/together", "DELETE"); });
@@ -290,7 +295,7 @@ BOOST_AUTO_TEST_CASE(what_the_handler_will_not_see_is_not_looked_at) {
 }
 
 BOOST_AUTO_TEST_CASE(one_that_is_at_it_for_long_keeps_no_other_from_work) {
-  const Pool pool(2, 1000, look_at_several);
+  const Pool pool(2, serving(), Pool::Way::kTogether);
   std::atomic<bool> is_done = false;
   std::jthread slow([&] {
     pool.ask("/slow");
@@ -332,7 +337,7 @@ BOOST_AUTO_TEST_CASE(a_child_that_dies_is_replaced_and_the_socket_stays) {
 }
 
 BOOST_AUTO_TEST_CASE(a_child_is_recycled_after_its_requests) {
-  const Pool pool(1, 3);
+  const Pool pool(1, serving(3));
   const int first = pool.ask("/");
   BOOST_TEST(Pool::wait_for([&] {
     const int now = pool.ask("/");
