@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <deque>
+#include <exception>
 #include <optional>
 #include <span>
 #include <thread>
@@ -147,6 +148,15 @@ bool leave_to_another(const Child& child) {
   return left.count() > 0;
 }
 
+std::vector<Answer> begin_or_fail(std::span<const http::Request* const> requests, const Begin& begin) {
+  try {
+    return begin(requests);
+  } catch (const std::exception&) {
+    return {requests.size(),
+            [error = std::current_exception()]() -> http::Response { std::rethrow_exception(error); }};
+  }
+}
+
 void begin_all(std::deque<Read>& together, const ServeOptions& options, const Begin& begin) {
   std::vector<const http::Request*> requests;
   std::vector<Answer*> places;
@@ -156,7 +166,7 @@ void begin_all(std::deque<Read>& together, const ServeOptions& options, const Be
     requests.push_back(&request);
     places.push_back(&read.answer);
   }
-  std::vector<Answer> answers = begin(requests);
+  std::vector<Answer> answers = begin_or_fail(requests, begin);
   for (std::size_t i = 0; i < places.size(); ++i) *places[i] = std::move(answers.at(i));
 }
 

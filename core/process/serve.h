@@ -33,7 +33,7 @@ using Handle = std::function<http::Response(const http::Request&)>;
 using Answer = std::function<http::Response()>;
 
 /// Begins requests that came together, or one alone: what a single visit to the database can do for all of
-/// them. One answer for each, in their order. Must not throw; an answer may.
+/// them. One answer for each, in their order. What it throws is answered as the problem of each of them.
 using Begin = std::function<std::vector<Answer>(std::span<const http::Request* const>)>;
 
 /// The options for a handler, from the settings.

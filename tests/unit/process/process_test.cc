@@ -4,6 +4,7 @@
 #include <csignal>
 #include <functional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -116,6 +117,7 @@ struct Pool {
 
   static std::vector<gp::process::Answer> begin(std::span<const Request* const> together) {
     seen_together = static_cast<int>(together.size());
+    if (!together.empty() && together.front()->path == "/unlucky") throw std::runtime_error("out of luck");
     std::vector<gp::process::Answer> answers;
     for (const Request* request : together) answers.emplace_back([request] { return answer(*request); });
     return answers;
@@ -126,17 +128,21 @@ struct Pool {
     ::waitpid(master, nullptr, 0);
   }
 
+  /// The answer, whole; throws where nobody listens.
+  std::string reply(const std::string& path, const std::string& method = "GET") const {
+    const gp::UniqueFd fd = support::connect_to(socket);
+    support::send_all(fd.get(), support::fcgi_request({{"REQUEST_METHOD", method}, {"DOCUMENT_URI", path}}));
+    std::string bytes;
+    char buffer[4096];
+    for (ssize_t got = 0; (got = ::read(fd.get(), buffer, sizeof buffer)) > 0;)
+      bytes.append(buffer, static_cast<std::size_t>(got));
+    return support::parse_fcgi(bytes).text;
+  }
+
   /// The pid that answers; 0 where none does.
   int ask(const std::string& path, const std::string& method = "GET") const {
     try {
-      const gp::UniqueFd fd = support::connect_to(socket);
-      support::send_all(fd.get(),
-                        support::fcgi_request({{"REQUEST_METHOD", method}, {"DOCUMENT_URI", path}}));
-      std::string bytes;
-      char buffer[4096];
-      for (ssize_t got = 0; (got = ::read(fd.get(), buffer, sizeof buffer)) > 0;)
-        bytes.append(buffer, static_cast<std::size_t>(got));
-      const std::string text = support::parse_fcgi(bytes).text;
+      const std::string text = reply(path, method);
       const auto body = text.find("\r\n\r\n");
       return body == std::string::npos ? 0 : std::stoi(text.substr(body + 4));
     } catch (const std::exception&) {
@@ -292,6 +298,21 @@ BOOST_AUTO_TEST_CASE(what_the_handler_is_not_to_see_is_not_begun) {
   std::jthread refused([&] { pool.ask("/together", "DELETE"); });
   std::jthread preflight([&] { pool.ask("/together", "OPTIONS"); });
   BOOST_TEST(pool.ask("/together") == 1);
+}
+
+BOOST_AUTO_TEST_CASE(what_fails_for_all_is_answered_to_each_and_ends_no_process) {
+  const Pool pool(1, serving(), Pool::Way::kTogether);
+  const int child = pool.ask("/");
+  std::jthread slow([&] { pool.ask("/slow"); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  std::array<std::string, 2> replies;
+  {
+    std::array<std::jthread, 2> askers;
+    for (std::size_t i = 0; i < askers.size(); ++i)
+      askers[i] = std::jthread([&, i] { replies[i] = pool.reply("/unlucky"); });
+  }
+  for (const std::string& reply : replies) BOOST_TEST(reply.starts_with("Status: 500"));
+  BOOST_TEST(pool.ask("/") == child);
 }
 
 BOOST_AUTO_TEST_CASE(one_that_is_at_it_for_long_keeps_no_other_from_work) {
