@@ -19,9 +19,7 @@ void Lane::set_mark(int fd) {
   marks_.push_back({fd, steady_now()});
 }
 
-bool Lane::is_ahead(const StreamTable& streams) {
-  constexpr std::size_t kMarks = kMostAhead / kStride;
-  if (marks_.size() < kMarks) return false;
+void Lane::forget_read_marks(const StreamTable& streams) {
   const auto is_read = [&](const Mark& mark) {
     return streams.find(mark.fd) == nullptr || !has_unread(mark.fd);
   };
@@ -30,7 +28,19 @@ bool Lane::is_ahead(const StreamTable& streams) {
   const auto newest_read = std::find_if(marks_.rbegin(), marks_.rend(), is_read);
   marks_.erase(marks_.begin(), newest_read.base());
   if (!marks_.empty() && steady_now() - marks_.front().set > kPatience) marks_.pop_front();
-  return marks_.size() >= kMarks;
+}
+
+bool Lane::is_ahead(const StreamTable& streams) {
+  if (marks_.size() < most_marks_) return false;
+  forget_read_marks(streams);
+  if (marks_.size() >= most_marks_) return true;
+  most_marks_ = std::min(2 * most_marks_, kMarks);
+  return false;
+}
+
+bool Lane::has_caught_up(const StreamTable& streams) {
+  forget_read_marks(streams);
+  return marks_.size() <= kFewMarks;
 }
 
 pid_t peer_of(int fd) {
@@ -46,6 +56,11 @@ std::uint16_t Lanes::join(pid_t peer) {
   if (found->peer != peer) *found = {peer, 0, {}};
   ++found->streams;
   return static_cast<std::uint16_t>(found - lanes_.begin());
+}
+
+std::size_t Lanes::in_use() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(lanes_, [](const Entry& entry) { return entry.streams > 0; }));
 }
 
 }  // namespace gp::streaming

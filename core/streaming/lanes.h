@@ -39,12 +39,22 @@ class Lane {
     if (is_mark && stream.cursor > cursor && !stream.is_behind()) set_mark(stream.fd.get());
   }
 
-  /// Are there kMostAhead deliveries that the worker has not read? Clients that read nothing do not count: a
-  /// mark that stays unread while a later one is read is one of those, as are all that stay so for kPatience.
+  /// From now on little may lie unread at first, then twice as much after each look, up to kMostAhead: what
+  /// the worker has taken on meanwhile does not wait for that many.
+  void begin_turn() noexcept { most_marks_ = 1; }
+
+  /// Are there as many deliveries that the worker has not read as may be? Clients that read nothing do not
+  /// count: a mark that stays unread while a later one is read is one of those, as are all that stay so for
+  /// kPatience.
   bool is_ahead(const StreamTable& streams);
+
+  /// Has the worker read all but a few?
+  bool has_caught_up(const StreamTable& streams);
 
  private:
   static constexpr std::chrono::milliseconds kPatience{250};
+  static constexpr std::size_t kMarks = kMostAhead / kStride;
+  static constexpr std::size_t kFewMarks = 2;
 
   struct Mark {
     int fd = -1;  ///< of a stream from which everything had been read when it was given more
@@ -53,8 +63,10 @@ class Lane {
 
   static bool has_unread(int fd);
   void set_mark(int fd);
+  void forget_read_marks(const StreamTable& streams);
 
   std::size_t since_mark_ = 0;
+  std::size_t most_marks_ = kMarks;
   std::deque<Mark> marks_;  ///< the oldest first
 };
 
@@ -71,6 +83,8 @@ class Lanes {
 
   Lane& at(std::size_t lane) { return lanes_[lane].lane; }
   std::size_t size() const noexcept { return lanes_.size(); }
+  /// Those with streams.
+  std::size_t in_use() const;
 
  private:
   struct Entry {

@@ -113,14 +113,13 @@ std::string StreamWriter::retry_line() {
 // Events
 // --------------------------------------------------------------------------------------------------------------
 
-std::int64_t StreamWriter::send_events(Stream& stream, const Frames& frames) {
-  if (frames.after(stream.cursor).empty()) return 0;
+void StreamWriter::send_events(Stream& stream, const Frames& frames) {
+  if (frames.after(stream.cursor).empty()) return;
   stream.next_keepalive = steady_now() + options_.keepalive;
   const std::int64_t taken = stream.take(frames, options_.buffer_bytes);
   if (stream.is_lagging) metrics::count(metrics::Counter::kStreamBuffersDropped);
   metrics::count(metrics::Counter::kEventsDelivered, static_cast<std::uint64_t>(taken));
   watch(stream);
-  return taken;
 }
 
 void StreamWriter::comment(Stream& stream, std::string_view text) {

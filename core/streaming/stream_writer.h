@@ -28,8 +28,8 @@ class StreamWriter {
   /// The header of the stream and its first comment: what waits in the question's note, or `note`.
   void begin(Stream& stream, std::string_view note = {});
 
-  /// The events beyond the stream's cursor, as many as its buffer takes; returns how many.
-  std::int64_t send_events(Stream& stream, const Frames& frames);
+  /// The events beyond the stream's cursor, as many as its buffer takes.
+  void send_events(Stream& stream, const Frames& frames);
 
   /// A comment, unless the client is behind: it is told nothing that is worth a buffer.
   void comment(Stream& stream, std::string_view text);

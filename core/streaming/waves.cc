@@ -29,7 +29,13 @@ bool Waves::put_behind(TailAnswer& answer) {
 }
 
 std::vector<TailAnswer> Waves::advance() {
-  for (std::size_t lane = 0; lane < lanes_.size(); ++lane) advance(lane);
+  turns_.resize(lanes_.size());
+  for (bool is_over = true; is_over;) {  // then another part may begin
+    end_turns();
+    begin_turns();
+    is_over = false;
+    for (std::size_t lane = 0; lane < turns_.size(); ++lane) is_over |= go_on(lane);
+  }
   std::vector<TailAnswer> behind;
   std::erase_if(waves_, [&](Wave& wave) {
     if (!wave.is_over()) return false;
@@ -40,14 +46,41 @@ std::vector<TailAnswer> Waves::advance() {
   return behind;
 }
 
-/// In each lane the older wave goes first.
-void Waves::advance(std::size_t lane) {
+/// The oldest part first, in all lanes: a lane that has a turn already goes on with a later wave only where
+/// no older one waits for the turn.
+void Waves::begin_turns() {
+  const std::size_t most = std::max<std::size_t>(lanes_.in_use(), 2) - 1;
+  auto count = static_cast<std::size_t>(std::ranges::count(turns_, true, &Turn::is_on));
   for (Wave& wave : waves_) {
-    if (lane >= wave.parts.size()) continue;  // its process came after the wave had begun
-    while (!wave.parts[lane].is_over()) {
-      if (lanes_.at(lane).is_ahead(streams_)) return;
-      offer_next(wave, lane);
+    for (std::size_t lane = 0; lane < wave.parts.size(); ++lane) {
+      Turn& turn = turns_[lane];
+      if (wave.parts[lane].is_over() || turn.wave != nullptr) continue;
+      if (!turn.is_on) {
+        if (count >= most) return;
+        ++count;
+        lanes_.at(lane).begin_turn();
+      }
+      turn = {true, &wave};
     }
+  }
+}
+
+/// True where its part is over now.
+bool Waves::go_on(std::size_t lane) {
+  Turn& turn = turns_[lane];
+  if (turn.wave == nullptr) return false;
+  while (!turn.wave->parts[lane].is_over()) {
+    if (lanes_.at(lane).is_ahead(streams_)) return false;
+    offer_next(*turn.wave, lane);
+  }
+  turn.wave = nullptr;
+  return true;
+}
+
+void Waves::end_turns() {
+  for (std::size_t lane = 0; lane < turns_.size(); ++lane) {
+    Turn& turn = turns_[lane];
+    if (turn.is_on && turn.wave == nullptr && lanes_.at(lane).has_caught_up(streams_)) turn.is_on = false;
   }
 }
 

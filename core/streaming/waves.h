@@ -17,9 +17,10 @@
 namespace gp::streaming {
 
 /// Answers on their way to very many streams, each in parts: in every lane as many at a time as its worker is
-/// ready for. What comes for a run meanwhile waits behind its wave, because a stream that has not had the
-/// first events cannot take the next; reads that go on from each other are one answer then, so a lane that
-/// cannot keep up is given more at once instead of falling behind. The event loop's thread only.
+/// ready for, and never in all lanes at once: one worker has nothing before it, and takes what else nginx is
+/// asked. What comes for a run meanwhile waits behind its wave, because a stream that has not had the first
+/// events cannot take the next; reads that go on from each other are one answer then, so a lane that cannot
+/// keep up is given more at once instead of falling behind. The event loop's thread only.
 class Waves {
  public:
   /// Offers the answer to the stream, which follows its run.
@@ -60,16 +61,24 @@ class Waves {
     std::vector<Part> parts;  ///< by lane
     std::vector<TailAnswer> behind;
   };
+  /// A lane's: from its first delivery until its worker has nearly caught up.
+  struct Turn {
+    bool is_on = false;
+    Wave* wave = nullptr;  ///< null: its part is over, and the worker has still to read
+  };
 
-  void advance(std::size_t lane);
+  void begin_turns();
+  bool go_on(std::size_t lane);
   void offer_next(Wave& wave, std::size_t lane);
+  void end_turns();
   std::list<Wave>::iterator find(const RunId& run_id);
 
   const StreamTable& streams_;
   Lanes& lanes_;
   Offer offer_;
   End end_;
-  std::list<Wave> waves_;  ///< the oldest first; of a run, one at most
+  std::list<Wave> waves_;    ///< the oldest first; of a run, one at most
+  std::vector<Turn> turns_;  ///< by lane
 };
 
 }  // namespace gp::streaming

@@ -129,10 +129,10 @@ start_nginx() {
   local folder=$state/nginx files workers connections
   files=$(ulimit -Hn)
   [[ $files == unlimited ]] && files=1048576
-  workers=$(nproc)
-  ((workers <= 4)) || workers=4
+  workers=$(($(nproc) + 1))  # one is left free of deliveries to very many streams
+  ((workers <= 5)) || workers=5
   connections=$((files - 256 < 40000 ? files - 256 : 40000))
-  "$top/packaging/configure-nginx" "$folder" LISTEN="listen 127.0.0.1:$port backlog=4096 sndbuf=32k reuseport;" TLS= SERVER_NAME=localhost RUNTIME_DIR="$sockets" \
+  "$top/packaging/configure-nginx" "$folder" LISTEN="listen 127.0.0.1:$port backlog=4096 sndbuf=32k;" TLS= SERVER_NAME=localhost RUNTIME_DIR="$sockets" \
     WWW_DIR="$top/nginx/www" STATE_DIR="$folder" USER_LINE="$( ((EUID == 0)) && echo 'user root;')" MAX_FILES="$files" \
     MAX_CONNECTIONS="$connections" WORKERS="$workers" STREAMS="${NGINX_STREAMS:-$((workers * connections * 3 / 8))}"
   process_start nginx "$(command -v nginx || echo /usr/sbin/nginx)" -p "$folder/" -c "$folder/nginx.conf" -e "$folder/error.log"

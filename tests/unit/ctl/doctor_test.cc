@@ -329,6 +329,13 @@ BOOST_FIXTURE_TEST_CASE(
   BOOST_TEST(verdict(doctor::check_nginx(wanted, path() + "/nowhere"), "nginx.site") == "warn");
 }
 
+BOOST_FIXTURE_TEST_CASE(an_nginx_with_one_worker_is_a_warning, Folder) {
+  write("nginx/nginx.conf", "worker_processes 1; events { }\n");
+  BOOST_TEST(verdict(doctor::check_nginx(config(), path() + "/nginx"), "nginx.workers") == "warn");
+  write("nginx/nginx.conf", "worker_processes 2; events { }\n");
+  BOOST_TEST(verdict(doctor::check_nginx(config(), path() + "/nginx"), "nginx.workers") == "none");
+}
+
 BOOST_AUTO_TEST_CASE(the_limit_of_files_bounds_the_streams_that_nginx_has_room_for) {
   const auto limits = gp::ctl::parse_nginx_limits("worker_processes 4; events { worker_connections 8000; }");
   BOOST_TEST(limits.files == 0);

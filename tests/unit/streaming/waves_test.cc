@@ -14,6 +14,7 @@
 #include <boost/test/unit_test.hpp>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/process/descriptors.h"
 #include "core/streaming/hub.h"
 #include "tests/support/wait.h"
@@ -195,25 +196,93 @@ BOOST_AUTO_TEST_CASE(a_process_has_one_lane_and_leaves_it_to_another_one) {
   BOOST_TEST(gp::streaming::peer_of(stream.fd.get()) == ::getpid());
 }
 
-BOOST_AUTO_TEST_CASE(each_lane_goes_on_as_its_worker_reads_and_everybody_is_offered_it_once) {
+BOOST_AUTO_TEST_CASE(a_lane_goes_on_as_its_worker_reads_and_everybody_is_offered_it_once) {
   Audience audience;
-  constexpr std::size_t many = Lane::kMostAhead + Lane::kMostAhead / 2;
-  for (std::size_t i = 0; i < many; ++i) audience.come(kWorker);
-  for (int i = 0; i < 10; ++i) audience.come(kOtherWorker);
+  constexpr std::size_t first = Lane::kStride;  // the worker may be busy with something else
+  constexpr std::size_t many = 16 * first + 2 * Lane::kMostAhead;
+  for (std::size_t i = 0; i < many; ++i) audience.come();
   audience.begin(read_of(kRun, 0, 1));
   BOOST_TEST(audience.offered.empty());
-  BOOST_TEST(audience.waves.advance().empty());
-  BOOST_TEST(audience.offered.size() == Lane::kMostAhead + 10);
-  audience.waves.advance();
-  BOOST_TEST(audience.offered.size() == Lane::kMostAhead + 10);
-  BOOST_TEST(audience.ended.empty());
-
-  audience.read_all();
-  audience.waves.advance();
-  BOOST_TEST(audience.offered.size() == many + 10);
+  std::vector<std::size_t> parts;
+  while (!audience.waves.empty()) {
+    const std::size_t before = audience.offered.size();
+    BOOST_TEST(audience.waves.advance().empty());
+    parts.push_back(audience.offered.size() - before);
+    audience.waves.advance();
+    BOOST_REQUIRE(audience.offered.size() == before + parts.back());  // nothing has been read
+    audience.read_all();
+  }
+  BOOST_TEST((parts == std::vector<std::size_t>{first, 2 * first, 4 * first, 8 * first, Lane::kMostAhead,
+                                                Lane::kMostAhead, first}));
   for (const Stream* stream : audience.streams.all()) BOOST_REQUIRE(audience.count_offered(*stream) == 1u);
-  BOOST_TEST(audience.waves.empty());
   BOOST_TEST((audience.ended == std::vector<std::int64_t>{1}));
+}
+
+/// In three parts, of which the last is more than a few.
+constexpr std::size_t kSome = 6 * Lane::kStride;
+
+BOOST_AUTO_TEST_CASE(one_worker_has_nothing_before_it) {
+  Audience audience;
+  std::vector<std::vector<const Stream*>> by_worker;
+  for (const pid_t worker : {kWorker, kOtherWorker, 103}) {
+    auto& streams = by_worker.emplace_back();
+    for (std::size_t i = 0; i < kSome; ++i) streams.push_back(&audience.come(worker));
+  }
+  const auto offered = [&](std::size_t worker) {
+    return std::ranges::count_if(by_worker[worker],
+                                 [&](const Stream* stream) { return audience.count_offered(*stream) > 0; });
+  };
+  const auto read = [&](std::size_t worker) {
+    for (const Stream* stream : by_worker[worker]) audience.read(stream->fd.get());
+  };
+  audience.begin(read_of(kRun, 0, 1));
+  for (int i = 0; i < 3; ++i) {
+    audience.waves.advance();
+    if (i < 2) read(0);
+  }
+  BOOST_TEST(offered(0) == static_cast<std::ptrdiff_t>(kSome));
+  BOOST_TEST(offered(1) == static_cast<std::ptrdiff_t>(Lane::kStride));
+  BOOST_TEST(offered(2) == 0);
+  read(0);
+  audience.waves.advance();
+  BOOST_TEST(offered(2) == static_cast<std::ptrdiff_t>(Lane::kStride));  // and the first one is free
+  while (!audience.waves.empty()) {
+    audience.waves.advance();
+    audience.read_all();
+  }
+  BOOST_TEST(audience.offered.size() == 3 * kSome);
+}
+
+BOOST_AUTO_TEST_CASE(the_oldest_part_goes_first_whatever_lane_it_is_in) {
+  Audience audience;
+  for (std::size_t i = 0; i < kSome; ++i) audience.come(kWorker);
+  for (std::size_t i = 0; i < kSome; ++i) audience.come(kOtherWorker);
+  for (std::size_t i = 0; i < kSome; ++i) audience.come(kWorker, kOtherRun);
+  audience.begin(read_of(kRun, 0, 1));
+  audience.begin(read_of(kOtherRun, 0, 7));
+  std::vector<int> expected;
+  for (const Stream* stream : audience.streams.all()) expected.push_back(stream->fd.get());
+  std::ranges::sort(expected);  // in the order in which they came
+  for (const auto deadline = gp::steady_now() + std::chrono::seconds(20);
+       !audience.waves.empty() && gp::steady_now() < deadline;) {
+    audience.waves.advance();
+    audience.read_all();
+  }
+  BOOST_TEST((audience.offered == expected));
+  BOOST_TEST((audience.ended == std::vector<std::int64_t>{1, 7}));
+}
+
+BOOST_AUTO_TEST_CASE(a_worker_that_reads_nothing_does_not_keep_its_turn) {
+  Audience audience;
+  for (std::size_t i = 0; i < kSome; ++i) audience.come(kWorker);
+  const Stream& other = audience.come(kOtherWorker);
+  audience.begin(read_of(kRun, 0, 1));
+  const auto is_offered = [&] {
+    audience.waves.advance();
+    return audience.count_offered(other) == 1;
+  };
+  BOOST_TEST(!is_offered());
+  BOOST_TEST(support::wait_until(is_offered, std::chrono::seconds(20)));
 }
 
 BOOST_AUTO_TEST_CASE(what_comes_meanwhile_waits_behind_and_is_one_answer) {
@@ -242,13 +311,16 @@ BOOST_AUTO_TEST_CASE(an_older_wave_goes_first_in_its_lane_alone) {
   for (std::size_t i = 0; i < Lane::kMostAhead + 1; ++i) audience.come(kWorker);
   const Stream& behind = audience.come(kWorker, kOtherRun);
   const Stream& beside = audience.come(kOtherWorker, kOtherRun);
+  audience.come(103);  // so that two may have their turn at once
   audience.begin(read_of(kRun, 0, 1));
   audience.begin(read_of(kOtherRun, 0, 7));
   audience.waves.advance();
   BOOST_TEST(audience.count_offered(behind) == 0u);
   BOOST_TEST(audience.count_offered(beside) == 1u);
-  audience.read_all();
-  audience.waves.advance();
+  while (!audience.waves.empty()) {
+    audience.read_all();
+    audience.waves.advance();
+  }
   BOOST_TEST(audience.offered.back() == behind.fd.get());
   BOOST_TEST((audience.ended == std::vector<std::int64_t>{1, 7}));
 }
