@@ -42,7 +42,7 @@ struct Stream {
   bool is_lagging = false;  ///< events were left out: it goes on from the log when the socket has drained
   bool is_cursor_confirmed = false;    ///< there is an event `cursor`; else it is only what the client says
   bool is_output_watched = false;      ///< the poller tells when the socket takes bytes again
-  std::uint16_t lane = 0;              ///< of the process at the other end
+  std::uint16_t peer = 0;              ///< the process at the other end, by its number (Peers)
   Channel* channel = nullptr;          ///< its run; the channel outlives its streams
   std::uint32_t place = 0;             ///< where the channel lists it
   std::int64_t cursor = 0;             ///< the last event that was sent or waits in `pending`

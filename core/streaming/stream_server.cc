@@ -15,9 +15,9 @@
 #include "core/streaming/arrivals.h"
 #include "core/streaming/delivery.h"
 #include "core/streaming/hub.h"
-#include "core/streaming/lanes.h"
 #include "core/streaming/long_poll.h"
 #include "core/streaming/news.h"
+#include "core/streaming/peers.h"
 #include "core/streaming/poller.h"
 #include "core/streaming/replay_reader.h"
 #include "core/streaming/stream.h"
@@ -36,9 +36,9 @@ using Phase = Stream::Phase;
 constexpr int kEventsPerTurn = 512;
 constexpr milliseconds kTick{
     250};  ///< how exact the timers are; a scan of 10,000 streams takes well below 1 ms
-constexpr milliseconds kCachePatience{300};          ///< then the log is asked as well
-constexpr milliseconds kWaveTick{1};                 ///< how soon waves go on when a worker has caught up
-constexpr std::size_t kWaveFrom = Lane::kMostAhead;  ///< an answer for more streams goes in parts
+constexpr milliseconds kCachePatience{300};           ///< then the log is asked as well
+constexpr milliseconds kWaveTick{1};                  ///< how soon waves go on when a worker has caught up
+constexpr std::size_t kWaveFrom = Peer::kMostUnread;  ///< an answer for more streams goes in parts
 
 }  // namespace
 
@@ -124,7 +124,7 @@ class StreamServer::Impl {
     const SteadyTime now = steady_now();
     auto stream = std::make_unique<Stream>();
     stream->fd = std::move(detached.fd);
-    stream->lane = lanes_.join(peer_of(stream->fd.get()));
+    stream->peer = peers_.join(pid_of_peer(stream->fd.get()));
     stream->progressed = now;
     stream->next_keepalive = now + options_.keepalive;
     stream->ends = now + spread(options_.max_age * 3 / 4, options_.max_age);
@@ -286,7 +286,7 @@ class StreamServer::Impl {
         const RunId run_id = *stream->channel->run_id;
         if (hub_.leave(*stream)) log_.forget(run_id);
       }
-      lanes_.leave(stream->lane);
+      peers_.leave(stream->peer);
       streams_.remove(fd);
     }
   }
@@ -331,8 +331,8 @@ class StreamServer::Impl {
   std::minstd_rand random_{std::random_device{}()};
   Hub hub_;
   StreamTable streams_;
-  Lanes lanes_;
-  Waves waves_{streams_, lanes_,
+  Peers peers_;
+  Waves waves_{streams_, peers_,
                [this](Stream& stream, const TailAnswer& answer, Delivery& delivery) {
                  offer_and_note(stream, answer, delivery);
                },

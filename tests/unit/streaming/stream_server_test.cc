@@ -23,7 +23,7 @@
 #include "core/base/error.h"
 #include "core/process/descriptors.h"
 #include "core/streaming/event_log.h"
-#include "core/streaming/lanes.h"
+#include "core/streaming/peers.h"
 #include "core/streaming/stream_request.h"
 #include "tests/support/fcgi_peer.h"
 #include "tests/support/shell.h"
@@ -40,7 +40,7 @@ using gp::runlog::Sweep;
 using gp::spool::CachedEvent;
 using gp::spool::CachedTail;
 using gp::streaming::EventLog;
-using gp::streaming::Lane;
+using gp::streaming::Peer;
 using gp::streaming::ReplayStore;
 using gp::streaming::StreamOptions;
 using gp::streaming::StreamServer;
@@ -582,7 +582,7 @@ BOOST_AUTO_TEST_CASE(a_run_of_very_many_streams_gives_each_of_them_every_event) 
   Server server;
   server.content.append(kRun, "{}");
   std::vector<std::unique_ptr<Client>> clients;
-  for (std::size_t i = 0; i < Lane::kMostAhead + 30; ++i)
+  for (std::size_t i = 0; i < Peer::kMostUnread + 30; ++i)
     clients.push_back(std::make_unique<Client>(server, query_of(kRun)));
   for (auto& client : clients) BOOST_REQUIRE(client->read_until_text("id: 1\n"));
   server.content.append(kRun, "{}");

@@ -23,8 +23,8 @@
 using gp::RunId;
 using gp::streaming::Delivery;
 using gp::streaming::Hub;
-using gp::streaming::Lane;
-using gp::streaming::Lanes;
+using gp::streaming::Peer;
+using gp::streaming::Peers;
 using gp::streaming::Stream;
 using gp::streaming::StreamTable;
 using gp::streaming::TailAnswer;
@@ -54,12 +54,12 @@ void give(Stream& stream) {
 /// Streams whose workers read when they are told to.
 struct Audience {
   StreamTable streams;
-  Lanes lanes;
+  Peers peers;
   Hub hub;
-  std::vector<gp::UniqueFd> peers;  ///< by the stream's descriptor
+  std::vector<gp::UniqueFd> ends;   ///< nginx's, by the stream's descriptor
   std::vector<int> offered;         ///< descriptors, in order
   std::vector<std::int64_t> ended;  ///< each wave's last event
-  Waves waves{streams, lanes,
+  Waves waves{streams, peers,
               [this](Stream& stream, const TailAnswer&, Delivery&) {
                 give(stream);
                 offered.push_back(stream.fd.get());
@@ -70,25 +70,25 @@ struct Audience {
 
   Stream& come(pid_t worker = kWorker, const RunId& run = kRun) {
     auto stream = std::make_unique<Stream>();
-    gp::UniqueFd peer = streaming_test::connect(*stream);
-    stream->lane = lanes.join(worker);
+    gp::UniqueFd end = streaming_test::connect(*stream);
+    stream->peer = peers.join(worker);
     hub.join(run, *stream);
     const auto place = static_cast<std::size_t>(stream->fd.get());
-    if (peers.size() <= place) peers.resize(place + 1);
-    peers[place] = std::move(peer);
+    if (ends.size() <= place) ends.resize(place + 1);
+    ends[place] = std::move(end);
     return streams.add(std::move(stream));
   }
 
   void go(Stream& stream) {
     hub.leave(stream);
-    lanes.leave(stream.lane);
+    peers.leave(stream.peer);
     streams.remove(stream.fd.get());
   }
 
   /// The worker reads what was sent to this stream.
   void read(int fd) const {
     std::array<char, 4096> bytes{};
-    while (::read(peers[static_cast<std::size_t>(fd)].get(), bytes.data(), bytes.size()) > 0) continue;
+    while (::read(ends[static_cast<std::size_t>(fd)].get(), bytes.data(), bytes.size()) > 0) continue;
   }
   void read_all() const {
     for (const Stream* stream : streams.all()) read(stream->fd.get());
@@ -104,23 +104,23 @@ struct Audience {
   }
 };
 
-/// A lane that is given as much as it may have, and the streams that it is watched by.
-struct FullLane : Audience {
+/// One that was given as much as it may have, and the streams that it is watched by.
+struct BusyPeer : Audience {
   Stream& filler = come();
-  Lane& lane = lanes.at(filler.lane);
+  Peer& peer = peers.at(filler.peer);
   std::vector<int> marks;
 
-  FullLane() {
-    while (!lane.is_ahead(streams)) {
-      lane.give(filler, 1, [&] { give(filler); });
-      if (++given % Lane::kStride == Lane::kStride - 1) mark();
-      BOOST_REQUIRE(given <= Lane::kMostAhead);
+  BusyPeer() {
+    while (!peer.has_enough(streams)) {
+      peer.give(filler, 1, [&] { give(filler); });
+      if (++given % Peer::kStride == Peer::kStride - 1) mark();
+      BOOST_REQUIRE(given <= Peer::kMostUnread);
     }
   }
   void mark() {
     Stream& stream = come();
     marks.push_back(stream.fd.get());
-    lane.give(stream, 1, [&] { give(stream); });
+    peer.give(stream, 1, [&] { give(stream); });
     ++given;
   }
   std::size_t given = 0;
@@ -130,26 +130,26 @@ struct FullLane : Audience {
 
 BOOST_AUTO_TEST_SUITE(waves)
 
-BOOST_AUTO_TEST_CASE(a_lane_is_ahead_until_its_worker_has_read) {
-  FullLane full;
-  BOOST_TEST(full.given == Lane::kMostAhead);
+BOOST_AUTO_TEST_CASE(a_peer_has_enough_until_it_has_read) {
+  BusyPeer full;
+  BOOST_TEST(full.given == Peer::kMostUnread);
   full.read(full.marks.front());
-  BOOST_TEST(!full.lane.is_ahead(full.streams));
-  for (std::size_t i = 1; i < Lane::kStride; ++i) full.lane.give(full.filler, 1, [&] { give(full.filler); });
-  BOOST_TEST(!full.lane.is_ahead(full.streams));
+  BOOST_TEST(!full.peer.has_enough(full.streams));
+  for (std::size_t i = 1; i < Peer::kStride; ++i) full.peer.give(full.filler, 1, [&] { give(full.filler); });
+  BOOST_TEST(!full.peer.has_enough(full.streams));
   full.mark();
-  BOOST_TEST(full.lane.is_ahead(full.streams));  // as many are unread again
+  BOOST_TEST(full.peer.has_enough(full.streams));  // as many are unread again
 }
 
 BOOST_AUTO_TEST_CASE(what_takes_a_worker_several_reads_counts_for_as_many) {
   Audience audience;
   constexpr std::size_t kReads = 8;
-  constexpr std::size_t kGiven = Lane::kMostAhead / kReads;
+  constexpr std::size_t kGiven = Peer::kMostUnread / kReads;
   for (std::size_t i = 0; i < 2 * kGiven; ++i) audience.come();
-  Lane& lane = audience.lanes.at(0);
-  for (std::size_t i = 0; i < 2 * kGiven && !lane.is_ahead(audience.streams); ++i) {
+  Peer& peer = audience.peers.at(0);
+  for (std::size_t i = 0; i < 2 * kGiven && !peer.has_enough(audience.streams); ++i) {
     Stream& stream = *audience.streams.all()[i];
-    lane.give(stream, (kReads - 1) * Lane::kOneRead, [&] {
+    peer.give(stream, (kReads - 1) * Peer::kOneRead, [&] {
       give(stream);
       audience.offered.push_back(stream.fd.get());
     });
@@ -158,48 +158,48 @@ BOOST_AUTO_TEST_CASE(what_takes_a_worker_several_reads_counts_for_as_many) {
 }
 
 BOOST_AUTO_TEST_CASE(who_reads_nothing_and_who_has_gone_hold_up_nobody) {
-  FullLane stalled;
+  BusyPeer stalled;
   stalled.read(stalled.marks[1]);  // read in order: the first one's client reads nothing
-  BOOST_TEST(!stalled.lane.is_ahead(stalled.streams));
+  BOOST_TEST(!stalled.peer.has_enough(stalled.streams));
 
-  FullLane gone;
+  BusyPeer gone;
   gone.go(*gone.streams.find(gone.marks.front()));
-  BOOST_TEST(!gone.lane.is_ahead(gone.streams));
+  BOOST_TEST(!gone.peer.has_enough(gone.streams));
 
-  FullLane all_stalled;
-  const auto is_free = [&] { return !all_stalled.lane.is_ahead(all_stalled.streams); };
+  BusyPeer all_stalled;
+  const auto is_free = [&] { return !all_stalled.peer.has_enough(all_stalled.streams); };
   BOOST_TEST(support::wait_until(is_free, std::chrono::seconds(10)));
 }
 
 BOOST_AUTO_TEST_CASE(who_is_given_nothing_says_nothing_of_the_worker) {
-  FullLane full;
+  BusyPeer full;
   full.read(full.marks.front());
-  for (std::size_t i = 1; i < Lane::kStride; ++i) full.lane.give(full.filler, 1, [&] { give(full.filler); });
-  full.lane.give(full.come(), 1, [] {});  // it has that event already: its socket is empty for another reason
+  for (std::size_t i = 1; i < Peer::kStride; ++i) full.peer.give(full.filler, 1, [&] { give(full.filler); });
+  full.peer.give(full.come(), 1, [] {});  // it has that event already: its socket is empty for another reason
   full.mark();
-  BOOST_TEST(full.lane.is_ahead(full.streams));
+  BOOST_TEST(full.peer.has_enough(full.streams));
 }
 
-BOOST_AUTO_TEST_CASE(a_process_has_one_lane_and_leaves_it_to_another_one) {
-  Lanes lanes;
-  const auto first = lanes.join(kWorker);
-  BOOST_TEST(lanes.join(kWorker) == first);
-  const auto other = lanes.join(kOtherWorker);
+BOOST_AUTO_TEST_CASE(a_process_is_one_peer_and_leaves_its_number_to_another_one) {
+  Peers peers;
+  const auto first = peers.join(kWorker);
+  BOOST_TEST(peers.join(kWorker) == first);
+  const auto other = peers.join(kOtherWorker);
   BOOST_TEST(other != first);
-  lanes.leave(first);
-  BOOST_TEST(lanes.join(103) != first);  // one connection is left
-  lanes.leave(first);
-  BOOST_TEST(lanes.join(104) == first);
-  BOOST_TEST(lanes.size() == 3u);
+  peers.leave(first);
+  BOOST_TEST(peers.join(103) != first);  // one connection is left
+  peers.leave(first);
+  BOOST_TEST(peers.join(104) == first);
+  BOOST_TEST(peers.size() == 3u);
   Stream stream;
-  const gp::UniqueFd peer = streaming_test::connect(stream);
-  BOOST_TEST(gp::streaming::peer_of(stream.fd.get()) == ::getpid());
+  const gp::UniqueFd end = streaming_test::connect(stream);
+  BOOST_TEST(gp::streaming::pid_of_peer(stream.fd.get()) == ::getpid());
 }
 
-BOOST_AUTO_TEST_CASE(a_lane_goes_on_as_its_worker_reads_and_everybody_is_offered_it_once) {
+BOOST_AUTO_TEST_CASE(a_peer_is_given_more_as_it_reads_and_everybody_is_offered_it_once) {
   Audience audience;
-  constexpr std::size_t first = Lane::kStride;  // the worker may be busy with something else
-  constexpr std::size_t many = 16 * first + 2 * Lane::kMostAhead;
+  constexpr std::size_t first = Peer::kStride;  // the worker may be busy with something else
+  constexpr std::size_t many = 16 * first + 2 * Peer::kMostUnread;
   for (std::size_t i = 0; i < many; ++i) audience.come();
   audience.begin(read_of(kRun, 0, 1));
   BOOST_TEST(audience.offered.empty());
@@ -212,14 +212,14 @@ BOOST_AUTO_TEST_CASE(a_lane_goes_on_as_its_worker_reads_and_everybody_is_offered
     BOOST_REQUIRE(audience.offered.size() == before + parts.back());  // nothing has been read
     audience.read_all();
   }
-  BOOST_TEST((parts == std::vector<std::size_t>{first, 2 * first, 4 * first, 8 * first, Lane::kMostAhead,
-                                                Lane::kMostAhead, first}));
+  BOOST_TEST((parts == std::vector<std::size_t>{first, 2 * first, 4 * first, 8 * first, Peer::kMostUnread,
+                                                Peer::kMostUnread, first}));
   for (const Stream* stream : audience.streams.all()) BOOST_REQUIRE(audience.count_offered(*stream) == 1u);
   BOOST_TEST((audience.ended == std::vector<std::int64_t>{1}));
 }
 
 /// In three parts, of which the last is more than a few.
-constexpr std::size_t kSome = 6 * Lane::kStride;
+constexpr std::size_t kSome = 6 * Peer::kStride;
 
 BOOST_AUTO_TEST_CASE(one_worker_has_nothing_before_it) {
   Audience audience;
@@ -241,11 +241,11 @@ BOOST_AUTO_TEST_CASE(one_worker_has_nothing_before_it) {
     if (i < 2) read(0);
   }
   BOOST_TEST(offered(0) == static_cast<std::ptrdiff_t>(kSome));
-  BOOST_TEST(offered(1) == static_cast<std::ptrdiff_t>(Lane::kStride));
+  BOOST_TEST(offered(1) == static_cast<std::ptrdiff_t>(Peer::kStride));
   BOOST_TEST(offered(2) == 0);
   read(0);
   audience.waves.advance();
-  BOOST_TEST(offered(2) == static_cast<std::ptrdiff_t>(Lane::kStride));  // and the first one is free
+  BOOST_TEST(offered(2) == static_cast<std::ptrdiff_t>(Peer::kStride));  // and the first one is free
   while (!audience.waves.empty()) {
     audience.waves.advance();
     audience.read_all();
@@ -253,7 +253,7 @@ BOOST_AUTO_TEST_CASE(one_worker_has_nothing_before_it) {
   BOOST_TEST(audience.offered.size() == 3 * kSome);
 }
 
-BOOST_AUTO_TEST_CASE(the_oldest_part_goes_first_whatever_lane_it_is_in) {
+BOOST_AUTO_TEST_CASE(the_oldest_part_goes_first_whatever_peer_it_is_for) {
   Audience audience;
   for (std::size_t i = 0; i < kSome; ++i) audience.come(kWorker);
   for (std::size_t i = 0; i < kSome; ++i) audience.come(kOtherWorker);
@@ -306,9 +306,9 @@ BOOST_AUTO_TEST_CASE(what_comes_meanwhile_waits_behind_and_is_one_answer) {
   BOOST_TEST(!audience.waves.put_behind(later));  // its wave is over
 }
 
-BOOST_AUTO_TEST_CASE(an_older_wave_goes_first_in_its_lane_alone) {
+BOOST_AUTO_TEST_CASE(an_older_wave_goes_first_to_its_peer_alone) {
   Audience audience;
-  for (std::size_t i = 0; i < Lane::kMostAhead + 1; ++i) audience.come(kWorker);
+  for (std::size_t i = 0; i < Peer::kMostUnread + 1; ++i) audience.come(kWorker);
   const Stream& behind = audience.come(kWorker, kOtherRun);
   const Stream& beside = audience.come(kOtherWorker, kOtherRun);
   audience.come(103);  // so that two may have their turn at once
@@ -332,7 +332,7 @@ BOOST_AUTO_TEST_CASE(who_goes_meanwhile_is_left_out_and_so_is_who_comes_in_his_p
   audience.begin(read_of(kRun, 0, 1));
   const int fd = goes.fd.get();
   audience.go(goes);
-  Stream& comes = audience.come(kOtherWorker, kOtherRun);  // a lane that the wave does not know
+  Stream& comes = audience.come(kOtherWorker, kOtherRun);  // a peer that the wave does not know
   BOOST_REQUIRE(comes.fd.get() == fd);
   audience.waves.advance();
   BOOST_TEST((audience.offered == std::vector<int>{stays.fd.get()}));

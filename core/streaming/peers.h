@@ -14,22 +14,22 @@
 
 namespace gp::streaming {
 
-/// How far this process is ahead of one nginx worker. The worker reads its connections one after the other,
-/// in the order in which something came, and passes each delivery on: whatever waits there waits for all of
-/// them, /health and /start too. So very many deliveries are made in parts, and a part follows when the
-/// worker has read most of the last one. What it has read shows at marks: now and then the stream that was
-/// just given something is remembered, and its socket asked later whether anything is left. The event loop's
-/// thread only.
-class Lane {
+/// The process at the other end of many streams' connections: an nginx worker. It reads its connections one
+/// after the other, in the order in which something came, and passes each delivery on: whatever waits there
+/// waits for all of them, /health and /start too. So very many deliveries are made in parts, and a part
+/// follows when the worker has read most of the last one. What it has read shows at marks: now and then the
+/// stream that was just given something is remembered, and its socket asked later whether anything is left.
+/// The event loop's thread only.
+class Peer {
  public:
   /// As many deliveries as may lie unread before a worker: some 5 ms of its time. Fewer make it run dry while
   /// this process sleeps or waits for a core, more only make everything else wait (tests/bench/README.md).
-  static constexpr std::size_t kMostAhead = 256;
+  static constexpr std::size_t kMostUnread = 256;
   static constexpr std::size_t kStride = 16;  ///< deliveries from one mark to the next
   /// What nginx reads at once (fastcgi_buffer_size): a delivery of more is as much work as several.
   static constexpr std::size_t kOneRead = 1536;
 
-  /// Gives `stream`, which is of this lane, its next events by `give`, some `bytes`, and counts that.
+  /// Gives `stream`, which is one of its, the next events by `give`, some `bytes`, and counts that.
   template <class Give>
   void give(Stream& stream, std::size_t bytes, const Give& give) {
     since_mark_ += 1 + bytes / kOneRead;
@@ -39,21 +39,21 @@ class Lane {
     if (is_mark && stream.cursor > cursor && !stream.is_behind()) set_mark(stream.fd.get());
   }
 
-  /// From now on little may lie unread at first, then twice as much after each look, up to kMostAhead: what
+  /// From now on little may lie unread at first, then twice as much after each look, up to kMostUnread: what
   /// the worker has taken on meanwhile does not wait for that many.
   void begin_turn() noexcept { most_marks_ = 1; }
 
-  /// Are there as many deliveries that the worker has not read as may be? Clients that read nothing do not
+  /// Has it as many deliveries before it, unread, as it may have? Clients that read nothing do not
   /// count: a mark that stays unread while a later one is read is one of those, as are all that stay so for
   /// kPatience.
-  bool is_ahead(const StreamTable& streams);
+  bool has_enough(const StreamTable& streams);
 
-  /// Has the worker read all but a few?
+  /// Has it read all but a few?
   bool has_caught_up(const StreamTable& streams);
 
  private:
   static constexpr std::chrono::milliseconds kPatience{250};
-  static constexpr std::size_t kMarks = kMostAhead / kStride;
+  static constexpr std::size_t kMarks = kMostUnread / kStride;
   static constexpr std::size_t kFewMarks = 2;
 
   struct Mark {
@@ -70,29 +70,28 @@ class Lane {
   std::deque<Mark> marks_;  ///< the oldest first
 };
 
-/// The process that made the connection, of a unix socket; 0 where the kernel does not tell.
-pid_t peer_of(int fd);
+/// Which process made the connection, of a unix socket; 0 where the kernel does not tell.
+pid_t pid_of_peer(int fd);
 
-/// The lanes of all streams: one for each process at the other end of their connections. The event loop's
-/// thread only.
-class Lanes {
+/// The peers of all streams. The event loop's thread only.
+class Peers {
  public:
-  /// The lane for one more connection of the process `peer`; it must leave it when it ends.
-  std::uint16_t join(pid_t peer);
-  void leave(std::uint16_t lane) { --lanes_[lane].streams; }
+  /// The number of the peer for one more connection of the process `pid`; it must leave it when it ends.
+  std::uint16_t join(pid_t pid);
+  void leave(std::uint16_t peer) { --peers_[peer].streams; }
 
-  Lane& at(std::size_t lane) { return lanes_[lane].lane; }
-  std::size_t size() const noexcept { return lanes_.size(); }
+  Peer& at(std::size_t peer) { return peers_[peer].peer; }
+  std::size_t size() const noexcept { return peers_.size(); }
   /// Those with streams.
   std::size_t in_use() const;
 
  private:
   struct Entry {
-    pid_t peer = 0;
+    pid_t pid = 0;
     std::size_t streams = 0;
-    Lane lane;
+    Peer peer;
   };
-  std::vector<Entry> lanes_;  ///< one whose streams have all gone is another process's next
+  std::vector<Entry> peers_;  ///< by number; one whose streams have all gone is another process's next
 };
 
 }  // namespace gp::streaming

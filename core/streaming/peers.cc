@@ -1,4 +1,4 @@
-#include "core/streaming/lanes.h"
+#include "core/streaming/peers.h"
 
 #include <algorithm>
 
@@ -8,18 +8,18 @@
 
 namespace gp::streaming {
 
-/// Of a unix socket this is what the peer has not read.
-bool Lane::has_unread(int fd) {
+/// Of a unix socket this is what the other end has not read.
+bool Peer::has_unread(int fd) {
   int bytes = 0;
   return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0;
 }
 
-void Lane::set_mark(int fd) {
+void Peer::set_mark(int fd) {
   since_mark_ = 0;
   marks_.push_back({fd, steady_now()});
 }
 
-void Lane::forget_read_marks(const StreamTable& streams) {
+void Peer::forget_read_marks(const StreamTable& streams) {
   const auto is_read = [&](const Mark& mark) {
     return streams.find(mark.fd) == nullptr || !has_unread(mark.fd);
   };
@@ -30,7 +30,7 @@ void Lane::forget_read_marks(const StreamTable& streams) {
   if (!marks_.empty() && steady_now() - marks_.front().set > kPatience) marks_.pop_front();
 }
 
-bool Lane::is_ahead(const StreamTable& streams) {
+bool Peer::has_enough(const StreamTable& streams) {
   if (marks_.size() < most_marks_) return false;
   forget_read_marks(streams);
   if (marks_.size() >= most_marks_) return true;
@@ -38,29 +38,29 @@ bool Lane::is_ahead(const StreamTable& streams) {
   return false;
 }
 
-bool Lane::has_caught_up(const StreamTable& streams) {
+bool Peer::has_caught_up(const StreamTable& streams) {
   forget_read_marks(streams);
   return marks_.size() <= kFewMarks;
 }
 
-pid_t peer_of(int fd) {
+pid_t pid_of_peer(int fd) {
   ucred peer{};
   socklen_t size = sizeof peer;
   return ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
 }
 
-std::uint16_t Lanes::join(pid_t peer) {
-  auto found = std::ranges::find(lanes_, peer, &Entry::peer);
-  if (found == lanes_.end()) found = std::ranges::find(lanes_, 0u, &Entry::streams);
-  if (found == lanes_.end()) found = lanes_.emplace(lanes_.end());
-  if (found->peer != peer) *found = {peer, 0, {}};
+std::uint16_t Peers::join(pid_t pid) {
+  auto found = std::ranges::find(peers_, pid, &Entry::pid);
+  if (found == peers_.end()) found = std::ranges::find(peers_, 0u, &Entry::streams);
+  if (found == peers_.end()) found = peers_.emplace(peers_.end());
+  if (found->pid != pid) *found = {pid, 0, {}};
   ++found->streams;
-  return static_cast<std::uint16_t>(found - lanes_.begin());
+  return static_cast<std::uint16_t>(found - peers_.begin());
 }
 
-std::size_t Lanes::in_use() const {
+std::size_t Peers::in_use() const {
   return static_cast<std::size_t>(
-      std::ranges::count_if(lanes_, [](const Entry& entry) { return entry.streams > 0; }));
+      std::ranges::count_if(peers_, [](const Entry& entry) { return entry.streams > 0; }));
 }
 
 }  // namespace gp::streaming
