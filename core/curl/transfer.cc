@@ -187,6 +187,12 @@ Transfer::State Transfer::pull(std::chrono::milliseconds wait, std::string& byte
   return impl_->has_ended ? State::kEnded : State::kMore;
 }
 
+bool Transfer::has_sent() const {
+  long bytes = 0;
+  curl_easy_getinfo(impl_->easy.get(), CURLINFO_REQUEST_SIZE, &bytes);
+  return bytes > 0;
+}
+
 long Transfer::status() const {
   long status = 0;
   curl_easy_getinfo(impl_->easy.get(), CURLINFO_RESPONSE_CODE, &status);

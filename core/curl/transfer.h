@@ -43,6 +43,9 @@ class Transfer {
   /// Waits up to `wait` for the next bytes of the answer's body and appends them to `bytes`.
   State pull(std::chrono::milliseconds wait, std::string& bytes);
 
+  /// Something of the request has been sent: the server may have acted on it.
+  bool has_sent() const;
+
   /// The HTTP status; 0 while none has arrived.
   long status() const;
   /// The value of a header of the answer, empty where it has none. `name` in lower case.

@@ -76,7 +76,6 @@ struct ChatCall::Impl {
   std::string unread;             ///< of the body: an error's or a whole completion's text
   std::deque<std::string> texts;  ///< what next_text() has not returned yet
   bool has_text = false;
-  bool is_under_way = false;  ///< the request is being sent, or has been
   bool has_ended = false;
   CallResult result;
   SteadyTime last_progress = steady_now();
@@ -93,17 +92,15 @@ struct ChatCall::Impl {
       how.usage = so_far.usage;
       how.model = so_far.model;
     }
-    how.may_be_billed = may_be_billed(how.status);
+    how.may_be_billed = may_be_billed();
     result = std::move(how);
     has_ended = true;
     transfer.reset();
   }
 
-  /// Where nothing was heard yet the request may lie unsent, but whether it does is not known for sure.
-  bool may_be_billed(CallStatus how) const {
+  bool may_be_billed() const {
     const long status = transfer->status();
-    const bool is_given_up = how == CallStatus::kTimeout || how == CallStatus::kCancelled;
-    return status == 200 || (status < 200 && is_under_way && is_given_up);
+    return status == 200 || (status < 200 && transfer->has_sent());
   }
 
   bool is_stream() const { return transfer->header("content-type").starts_with("text/event-stream"); }
@@ -111,7 +108,6 @@ struct ChatCall::Impl {
   void pull() {
     if (should_stop()) return end(ended(CallStatus::kCancelled, "the call was given up"));
     std::string bytes;
-    is_under_way = true;
     const auto state = transfer->pull(kLongestPull, bytes);
     if (transfer->status() == 200 && is_stream()) {
       take_stream(bytes);

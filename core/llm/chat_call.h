@@ -41,7 +41,7 @@ struct CallResult {
   std::string parameter;                                 ///< with kUnsupportedParameter: its name
   project::Usage usage;
   /// The provider may have begun to work, and be paid for it, whatever came of it: it accepted the call, or
-  /// had said neither yes nor no when it was given up. False where it refused or could not be reached.
+  /// had it and said neither yes nor no. False where it refused or could not be reached.
   bool may_be_billed = false;
   std::string model;  ///< as the provider names it; empty where no chunk arrived
 };

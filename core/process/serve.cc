@@ -166,6 +166,7 @@ void begin_all(std::deque<Read>& together, const ServeOptions& options, const Be
     requests.push_back(&request);
     places.push_back(&read.answer);
   }
+  if (requests.empty()) return;
   std::vector<Answer> answers = begin_or_fail(requests, begin);
   for (std::size_t i = 0; i < places.size(); ++i) *places[i] = std::move(answers.at(i));
 }

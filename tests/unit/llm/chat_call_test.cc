@@ -131,6 +131,7 @@ BOOST_AUTO_TEST_CASE(a_name_server_that_hangs_holds_up_neither_a_cancelled_call_
     config.llm_connect_timeout_s = connect_timeout;
     gp::llm::ChatCall chat(config, {{"model", "m"}}, [&] { return is_cancelled && hanging_lookups > 0; });
     while (chat.next_text()) continue;
+    BOOST_TEST(!chat.result().may_be_billed);  // nothing was sent
     return chat.result().status;
   };
   hangs = true;
@@ -144,7 +145,9 @@ BOOST_AUTO_TEST_CASE(a_name_server_that_hangs_holds_up_neither_a_cancelled_call_
 
 BOOST_AUTO_TEST_CASE(a_server_that_hangs_up_is_unavailable) {
   OneAnswer server("");
-  BOOST_TEST((server.call().status == CallStatus::kUnavailable));
+  const auto result = server.call();
+  BOOST_TEST((result.status == CallStatus::kUnavailable));
+  BOOST_TEST(result.may_be_billed);
 }
 
 BOOST_AUTO_TEST_CASE(a_call_that_was_accepted_may_be_billed_although_no_text_came) {
