@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 using Values = std::map<std::string, std::string, std::less<>>;
 
 constexpr std::string_view kInclude = "include @SNIPPETS_DIR@/";
-constexpr std::string_view kSocketOptions = "sndbuf=32k";
+constexpr std::string_view kSocketOptions = "backlog=4096 sndbuf=32k";
 
 std::string read_template(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);

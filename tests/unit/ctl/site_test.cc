@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(the_site_is_one_file_with_every_name_filled_in) {
   auto given = values();
   given.server_name = "projects.school.ae";
   const std::string text = gp::ctl::render_site(kTemplates, given);
-  BOOST_TEST(holds(text, fmt::format("listen {} sndbuf=32k;", given.port)));
+  BOOST_TEST(holds(text, fmt::format("listen {} backlog=4096 sndbuf=32k;", given.port)));
   BOOST_TEST(holds(text, "server_name projects.school.ae;"));
   BOOST_TEST(holds(text, "fastcgi_pass unix:/run/generate-project/events.sock;"));
   BOOST_TEST(holds(text, "location = /health/ready {"));
@@ -150,7 +150,7 @@ BOOST_FIXTURE_TEST_CASE(a_site_with_tls_is_taken_and_one_whose_certificate_is_mi
   given.tls_cert = certificate();
   given.tls_key = key();
   const std::string text = gp::ctl::render_site(kTemplates, given);
-  BOOST_TEST(holds(text, fmt::format("listen {} ssl http2 sndbuf=32k;", given.port)));
+  BOOST_TEST(holds(text, fmt::format("listen {} ssl http2 backlog=4096 sndbuf=32k;", given.port)));
   BOOST_CHECK_EXCEPTION(gp::ctl::enable_site(path(), text), Error, is_conflict);
   BOOST_TEST(!is_there());
   make_certificate();
