@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -12,6 +13,7 @@
 #include <thread>
 
 #include <boost/test/unit_test.hpp>
+#include <dlfcn.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -25,6 +27,23 @@
 
 using gp::UniqueFd;
 using gp::process::Child;
+
+namespace {
+
+int forks_that_fail = 0;  ///< in this process, from now on
+
+}  // namespace
+
+/// In front of the system's.
+extern "C" pid_t fork() {
+  if (forks_that_fail > 0) {
+    --forks_that_fail;
+    errno = EAGAIN;
+    return -1;
+  }
+  static const auto real = reinterpret_cast<decltype(&fork)>(dlsym(RTLD_NEXT, "fork"));
+  return real();
+}
 
 namespace {
 
@@ -43,6 +62,16 @@ struct Pipe {
     in.reset(ends[1]);
   }
 };
+
+/// The bytes that come, until so many different ones have, or none comes for long.
+std::set<char> read_different(const Pipe& pipe, std::size_t count) {
+  std::set<char> bytes;
+  pollfd entry{pipe.out.get(), POLLIN, 0};
+  char byte = 0;
+  while (bytes.size() < count && ::poll(&entry, 1, 20000) > 0 && ::read(entry.fd, &byte, 1) == 1)
+    bytes.insert(byte);
+  return bytes;
+}
 
 /// A pool whose child 0 wakes the children whose numbers the test writes to it; each child tells when it was
 /// woken.
@@ -280,6 +309,26 @@ BOOST_AUTO_TEST_CASE(the_master_rests_while_it_waits_for_the_last_of_its_childre
   BOOST_TEST(manager.count_until_end_of(master) < 20);  // each turn of its loop tells the watchdog
 }
 
+BOOST_AUTO_TEST_CASE(a_child_that_cannot_be_forked_is_tried_again) {
+  const FakeManager manager;
+  const Pipe told;
+  gp::process::PoolOptions options;
+  options.name = "poor";
+  options.processes = 2;
+  const pid_t master = start_pool(manager.path(), options, [&]() -> gp::process::ChildLife {
+    forks_that_fail = 3;
+    return [&told](const Child& child) {
+      const auto number = static_cast<char>(child.slot);
+      return ::write(told.in.get(), &number, 1) == 1 ? wait_for_stop(child) : 1;
+    };
+  });
+  BOOST_TEST(read_different(told, 2).size() == 2u);
+  ::kill(master, SIGTERM);
+  int status = -1;
+  ::waitpid(master, &status, 0);
+  BOOST_TEST(status == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_wake_reaches_the_child_of_that_slot_and_no_other) {
   const WakingPool pool(3);
   for (const int slot : {2, 0, 1, 2}) {
@@ -316,14 +365,7 @@ BOOST_AUTO_TEST_CASE(what_a_child_writes_to_the_line_the_child_of_slot_0_reads) 
     ::_exit(gp::process::run_pool(
         options, [&] { return [&](const Child& child) { return talk(child, told.in.get()); }; }));
   }
-  std::set<char> heard;
-  while (heard.size() < 2) {
-    pollfd entry{told.out.get(), POLLIN, 0};
-    char slot = 0;
-    BOOST_REQUIRE(::poll(&entry, 1, 20000) > 0);
-    BOOST_REQUIRE(::read(told.out.get(), &slot, 1) == 1);
-    heard.insert(slot);
-  }
+  const auto heard = read_different(told, 2);
   ::kill(master, SIGTERM);
   ::waitpid(master, nullptr, 0);
   BOOST_TEST(heard == (std::set<char>{1, 2}), boost::test_tools::per_element());
