@@ -104,6 +104,11 @@ std::optional<std::string> apply_next(pg::Session& session) {
   }
 }
 
+/// Asks for no right that only a migration needs.
+bool is_complete(pg::Session& session) {
+  return missing_from(read_schema(session)).empty() && !session.run(sql::kFindCompatibleFrom).empty();
+}
+
 }  // namespace
 
 int known_schema_version() { return version_of(*migrations::all().back()); }
@@ -124,7 +129,9 @@ int schema_version(const Secret& database_url) {
 std::vector<std::string> migrate(const Secret& database_url) {
   pg::Session session(database_url, "generate-project migrate");
   std::vector<std::string> applied;
-  while (auto name = apply_next(session)) applied.push_back(std::move(*name));
+  while (!is_complete(session)) {
+    if (auto name = apply_next(session)) applied.push_back(std::move(*name));
+  }
   return applied;
 }
 

@@ -7,10 +7,12 @@
 #include "core/base/error.h"
 #include "core/runlog/log_probe.h"
 #include "tests/integration/database.h"
+#include "tests/integration/stranger.h"
 
 using integration::Database;
 using integration::Migrated;
 using integration::Pooled;
+using integration::Stranger;
 using std::chrono::milliseconds;
 
 namespace {
@@ -19,21 +21,6 @@ std::string type_of_id(const gp::runlog::DatabaseFacts& facts) {
   const auto id = std::ranges::find(facts.project_columns, "id", &gp::runlog::ProjectColumn::name);
   return id == facts.project_columns.end() ? "none" : id->type;
 }
-
-/// A role without rights, for one case.
-struct Stranger : Migrated {
-  std::string name = "r_" + gp::make_uuid().substr(0, 8);
-  Stranger() { script("CREATE ROLE " + name + " LOGIN"); }
-  ~Stranger() { script("DROP OWNED BY " + name + "; DROP ROLE " + name); }
-  Stranger(const Stranger&) = delete;
-  Stranger& operator=(const Stranger&) = delete;
-
-  gp::Secret their_url() const {
-    std::string text = url().reveal();
-    text.replace(text.find("user=postgres"), 13, "user=" + name);
-    return gp::Secret(text);
-  }
-};
 
 }  // namespace
 

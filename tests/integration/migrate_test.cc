@@ -17,10 +17,12 @@
 #include "core/runlog/schema.h"
 #include "sql.h"
 #include "tests/integration/database.h"
+#include "tests/integration/stranger.h"
 
 using gp::runlog::Schema;
 using integration::Database;
 using integration::Migrated;
+using integration::Stranger;
 
 namespace {
 
@@ -45,6 +47,11 @@ BOOST_FIXTURE_TEST_CASE(the_tables_are_made_once_and_running_again_does_nothing,
   BOOST_TEST(!gp::runlog::migrate(url()).empty());
   BOOST_TEST(schema().version == gp::runlog::known_schema_version());
   BOOST_TEST(gp::runlog::migrate(url()).empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(running_again_takes_no_right_to_create_tables, Stranger) {
+  script("GRANT SELECT ON generation_schema TO " + name);
+  BOOST_TEST(gp::runlog::migrate(their_url()).empty());
 }
 
 BOOST_FIXTURE_TEST_CASE(several_hosts_may_migrate_at_once, Database) {
