@@ -4,6 +4,7 @@
 # simulated LLM, and callers at work while something is done to the service.
 
 start_llm() {
+  rm -f "$work/llm.log"  # the one of a run before says the same until the shell has emptied it
   nsenter -t "$leader" -n "$build/tests/support/gp-sim-llm" --tokens-per-second 200 >"$work/llm.log" 2>&1 </dev/null 9>&- &
   llm=$!
   eventually 20 grep -q 'listening on' "$work/llm.log" || fail "the simulated LLM does not start"
@@ -14,6 +15,7 @@ end_llm() { [[ -z ${llm:-} ]] || { kill "$llm" 2>/dev/null || true; llm=; }; }
 
 # begin_load NAME   returns when runs are under way.
 begin_load() {
+  rm -f "$work/load.json"
   nsenter -t "$leader" -n "$build/tests/package/gp-package-load" 8080 "$1" >"$work/load.json" 2>"$work/load.log" </dev/null 9>&- &
   load=$!
   eventually 60 grep -q loaded "$work/load.json" || fail "the load does not get under way: $(head -n 5 "$work/load.log")"
