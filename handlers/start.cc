@@ -65,21 +65,23 @@ struct App {
 Parsed parse(const gp::http::Request& request, const gp::project::Blocklist& blocklist) {
   if (!gp::http::is_json(request.header("content-type").value_or("")))
     return Problem{415, "unsupported_media_type", "Content-Type must be application/json."};
+  gp::Json body;
   try {
-    auto parsed = gp::project::parse_start_request(gp::parse_json(request.body));
-    if (auto* faults = std::get_if<std::vector<Fault>>(&parsed)) {
-      return Problem{422, "invalid_request",
-                     "Some members are missing or not allowed; errors names them all.", std::move(*faults)};
-    }
-    auto& start_request = std::get<StartRequest>(parsed);
-    auto blocked = find_blocked(start_request, blocklist);
-    if (!blocked.empty())
-      return Problem{422, "blocked_content", "The request holds words that are not for a classroom.",
-                     std::move(blocked)};
-    return std::move(start_request);
+    body = gp::parse_json(request.body);
   } catch (const gp::Error& error) {
-    return gp::http::problem_for(error);  // no JSON
+    return gp::http::problem_for(error);
   }
+  auto parsed = gp::project::parse_start_request(body);
+  if (auto* faults = std::get_if<std::vector<Fault>>(&parsed)) {
+    return Problem{422, "invalid_request", "Some members are missing or not allowed; errors names them all.",
+                   std::move(*faults)};
+  }
+  auto& start_request = std::get<StartRequest>(parsed);
+  auto blocked = find_blocked(start_request, blocklist);
+  if (!blocked.empty())
+    return Problem{422, "blocked_content", "The request holds words that are not for a classroom.",
+                   std::move(blocked)};
+  return std::move(start_request);
 }
 
 std::string_view name_of(Outcome::Kind kind) {
