@@ -111,13 +111,14 @@ std::optional<Question> question_in(const Request& request) {
 std::vector<gp::process::Answer> begin(App& app, std::span<const Request* const> together) {
   std::vector<std::optional<Question>> questions;
   for (const Request* request : together) questions.push_back(question_in(*request));
-  const auto found = app.documents.find_together(questions);
+  auto found = app.documents.find_together(questions);
   std::vector<gp::process::Answer> answers;
   for (std::size_t i = 0; i < together.size(); ++i) {
-    answers.emplace_back([&app, &request = *together[i], question = questions[i], known = found[i]] {
-      if (!question) return other(app, request);
-      return project_status(known ? *known : app.documents.find(*question), request);
-    });
+    answers.emplace_back(
+        [&app, &request = *together[i], question = std::move(questions[i]), known = std::move(found[i])] {
+          if (known) return project_status(*known, request);
+          return question ? project_status(app.documents.find(*question), request) : other(app, request);
+        });
   }
   return answers;
 }
