@@ -43,9 +43,8 @@ class Peer {
   /// the worker has taken on meanwhile does not wait for that many.
   void begin_turn() noexcept { most_marks_ = 1; }
 
-  /// Has it as many deliveries before it, unread, as it may have? Clients that read nothing do not
-  /// count: a mark that stays unread while a later one is read is one of those, as are all that stay so for
-  /// kPatience.
+  /// Has it as many deliveries before it, unread, as it may have? Clients that read nothing do not count: a
+  /// mark that stays unread while a later one is read is one of those, as are all that stay so for kPatience.
   bool has_enough(const StreamTable& streams);
 
   /// Has it read all but a few?

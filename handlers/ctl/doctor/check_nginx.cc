@@ -1,6 +1,4 @@
-#include <algorithm>
 #include <filesystem>
-#include <iterator>
 
 #include <fmt/format.h>
 
@@ -46,12 +44,11 @@ Finding judge_limits(const NginxLimits& limits, std::int64_t streams) {
                   needed, needed + 1000));
 }
 
-/// Nothing where there are several: the stream handler leaves one of them free.
-Findings check_workers(const NginxLimits& limits) {
-  if (limits.workers > 1) return {};
-  return {warn("nginx.workers",
-               "nginx has one worker: whatever it is asked waits while it passes events on to many streams",
-               "in nginx.conf set worker_processes to one more than there are processors")};
+/// Of several the stream handler leaves one free.
+Finding one_worker() {
+  return warn("nginx.workers",
+              "nginx has one worker: whatever it is asked waits while it passes events on to many streams",
+              "in nginx.conf set worker_processes to one more than there are processors");
 }
 
 }  // namespace
@@ -62,7 +59,7 @@ Findings check_nginx(const Config& config, const std::string& nginx_dir) {
     Findings findings = check_running(nginx_dir);
     findings.push_back(check_site(nginx_dir));
     findings.push_back(judge_limits(limits, config.sse_max_streams * config.events_processes));
-    std::ranges::move(check_workers(limits), std::back_inserter(findings));
+    if (limits.workers < 2) findings.push_back(one_worker());
     return findings;
   } catch (const Error& error) {
     return {warn("nginx.site", error.what(),
