@@ -2,36 +2,26 @@
 
 #include <array>
 #include <atomic>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
+
+#include "tests/support/gate.h"
 
 using gp::Refreshed;
 using std::chrono::milliseconds;
 
 namespace {
 
-/// A fetch that waits until it is let go. Shared by the test and the thread of the value, which may outlast
+/// A fetch waits at it until it is let go. Shared by the test and the thread of the value, which may outlast
 /// it.
-struct Gate {
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool is_open = false;
-
-  void open() {
-    const std::lock_guard lock(mutex);
-    is_open = true;
-    changed.notify_all();
-  }
-  void pass() {
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [this] { return is_open; });
-  }
-};
+std::shared_ptr<support::Gate> held_gate() {
+  auto gate = std::make_shared<support::Gate>();
+  gate->hold();
+  return gate;
+}
 
 }  // namespace
 
@@ -53,7 +43,7 @@ BOOST_AUTO_TEST_CASE(however_many_ask_it_is_fetched_once_until_it_is_too_old) {
 }
 
 BOOST_AUTO_TEST_CASE(a_fetch_that_hangs_costs_the_first_asker_the_patience_and_the_next_ones_nothing) {
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = held_gate();
   Refreshed<int> value(
       [gate] {
         gate->pass();
@@ -66,7 +56,7 @@ BOOST_AUTO_TEST_CASE(a_fetch_that_hangs_costs_the_first_asker_the_patience_and_t
   const auto again = gp::steady_now();
   for (int i = 0; i < 100; ++i) BOOST_TEST(!value.get().has_value());
   BOOST_TEST((gp::steady_now() - again < milliseconds(250)));
-  gate->open();
+  gate->release();
   const auto deadline = gp::steady_now() + std::chrono::seconds(20);
   std::optional<int> got;
   while (!(got = value.get()) && gp::steady_now() < deadline) std::this_thread::yield();
@@ -74,7 +64,7 @@ BOOST_AUTO_TEST_CASE(a_fetch_that_hangs_costs_the_first_asker_the_patience_and_t
 }
 
 BOOST_AUTO_TEST_CASE(its_end_does_not_wait_for_a_fetch_that_hangs) {
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = held_gate();
   const auto begun = gp::steady_now();
   {
     Refreshed<int> value(
@@ -86,7 +76,7 @@ BOOST_AUTO_TEST_CASE(its_end_does_not_wait_for_a_fetch_that_hangs) {
     BOOST_TEST(!value.get().has_value());
   }
   BOOST_TEST((gp::steady_now() - begun < std::chrono::seconds(5)));
-  gate->open();
+  gate->release();
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <ctime>
 #include <map>
 #include <mutex>
@@ -26,6 +25,7 @@
 #include "core/streaming/peers.h"
 #include "core/streaming/stream_request.h"
 #include "tests/support/fcgi_peer.h"
+#include "tests/support/gate.h"
 #include "tests/support/shell.h"
 #include "tests/support/wait.h"
 
@@ -51,32 +51,9 @@ namespace {
 
 const RunId kRun("6f1c9d2e-7b1a-4c55-9a60-0d9f2f1f3f10");
 
-/// Whoever passes waits while it is held.
-class Gate {
- public:
-  void hold() {
-    const std::lock_guard lock(mutex_);
-    is_held_ = true;
-  }
-  void release() {
-    const std::lock_guard lock(mutex_);
-    is_held_ = false;
-    released_.notify_all();
-  }
-  void pass() {
-    std::unique_lock lock(mutex_);
-    released_.wait(lock, [this] { return !is_held_; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable released_;
-  bool is_held_ = false;
-};
-
 /// The log's content, shared with the reader's thread. While it is held, answers say what the log held when
 /// it was read, and wait.
-struct Content : Gate {
+struct Content : support::Gate {
   std::mutex mutex;
   std::map<RunId, std::vector<StoredEvent>> runs;
   std::map<RunId, bool> ended;
@@ -203,7 +180,7 @@ class FakeLog : public EventLog {
 
 /// The host's replay cache, shared with its reader's thread. While it is held, nothing that is looked for is
 /// found yet, as on a disk that stands still.
-struct Kept : Gate {
+struct Kept : support::Gate {
   std::mutex mutex;
   std::map<RunId, std::map<std::int64_t, CachedEvent>> runs;
   int finds = 0;
