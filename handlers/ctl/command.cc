@@ -13,6 +13,7 @@ void add_commands(CLI::App& app, Chosen& chosen) {
   add_tail(app, chosen);
   add_runs(app, chosen);
   add_cancel(app, chosen);
+  add_document(app, chosen);
   add_prune(app, chosen);
   add_settings(app, chosen);
 }

@@ -14,6 +14,7 @@ using Chosen = std::function<ExitCode()>;
 // One subcommand, one file: each declares its options and, where it is named, sets `chosen`. What goes wrong
 // is thrown; main turns it into one message and an exit code.
 void add_cancel(CLI::App& app, Chosen& chosen);
+void add_document(CLI::App& app, Chosen& chosen);
 void add_doctor(CLI::App& app, Chosen& chosen);
 void add_migrate(CLI::App& app, Chosen& chosen);
 void add_nginx_site(CLI::App& app, Chosen& chosen);

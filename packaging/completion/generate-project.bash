@@ -20,7 +20,7 @@ _generate_project() {
       ;;
     *)
       case $command in
-        '') words='setup doctor migrate nginx-site run tail runs cancel prune settings --help --version' ;;
+        '') words='setup doctor migrate nginx-site run tail runs cancel document prune settings --help --version' ;;
         setup) words='--help --dry-run --openai-api-key-file --skip-check --nginx-dir --port --server-name --tls-cert --tls-key' ;;
         doctor) words='--help --json --skip --nginx-dir' ;;
         migrate) words='--help --dry-run --check' ;;
@@ -29,6 +29,7 @@ _generate_project() {
         tail) words='--help --after --json' ;;
         runs) words='--help --state --limit --json' ;;
         cancel) words='--help' ;;
+        document) words='--help --store' ;;
         prune) words='--help --dry-run' ;;
         settings) words='--help --sample --man' ;;
       esac

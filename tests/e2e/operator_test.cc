@@ -372,6 +372,55 @@ BOOST_AUTO_TEST_CASE(a_complete_run_that_is_cancelled_stays_complete_and_a_wrong
   BOOST_TEST(program("cancel").exit_code == 64);
 }
 
+BOOST_AUTO_TEST_CASE(a_document_that_was_overwritten_or_removed_is_rebuilt_from_the_events) {
+  const std::string run_id = stack().start(start_body("rebuilt"));
+  BOOST_REQUIRE(stack().follow(run_id).back().name == "run_completed");
+  const Json written = stack().status("rebuilt");
+
+  const auto shown = program("document " + run_id);
+  BOOST_TEST(shown.exit_code == 0, shown.output);
+  BOOST_TEST(nlohmann::json::parse(shown.output) ==
+             nlohmann::json::parse(gp::dump_json(written)));  // in any order
+
+  for (const char* loss : {"UPDATE projects SET spec_json = '{}'", "DELETE FROM projects"}) {
+    script(fmt::format("{} WHERE id = 'rebuilt'", loss));
+    const auto stored = program("document --store " + run_id);
+    BOOST_TEST(stored.exit_code == 0, stored.output);
+    BOOST_TEST(stored.output == "The project has the run's document.\n");
+    BOOST_TEST(stack().status("rebuilt") == written);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_document_is_not_stored_over_a_later_runs_nor_past_a_lock_nor_without_events) {
+  Json body = start_body("twice");
+  const std::string earlier = stack().start(body);
+  BOOST_REQUIRE(stack().follow(earlier).back().name == "run_completed");
+  body["chat_id"] = "another";
+  const std::string later = stack().start(body);
+  BOOST_REQUIRE(stack().follow(later).back().name == "run_completed");
+  const auto superseded = program("document --store " + earlier);
+  BOOST_TEST(superseded.exit_code == 1);
+  BOOST_TEST(superseded.output == "generate-project: the project has a later run, whose document it keeps\n");
+  BOOST_TEST(stack().status("twice").at("run_id") == later);
+  BOOST_TEST(gp::parse_json(program("document " + earlier).output).at("run_id") == earlier);
+
+  gp::pg::Session app(gp::Secret(stack().database_url()), "app");
+  app.run_script("BEGIN; SELECT FROM projects WHERE id = 'twice' FOR UPDATE");
+  const auto locked = program("document --store " + later);
+  BOOST_TEST(locked.exit_code == 69);
+  BOOST_TEST(holds(locked.output, "the project's row is locked by another transaction"), locked.output);
+  app.run_script("ROLLBACK");
+
+  const std::string pruned = old_run("long_ago");
+  BOOST_REQUIRE(program("prune").exit_code == 0);
+  const auto gone = program("document " + pruned);
+  BOOST_TEST(gone.exit_code == 1);
+  BOOST_TEST(holds(gone.output, "older than RETENTION_S"), gone.output);
+
+  BOOST_TEST(program("document 6f1c9d2e-7b1a-4c55-9a60-0d9f2f1f3f10").exit_code == 1);
+  BOOST_TEST(program("document 7").exit_code == 64);
+}
+
 BOOST_AUTO_TEST_CASE(doctor_finds_nothing_wrong_here_and_what_is_broken_elsewhere) {
   auto settings = environment(stack().database_url());
   settings["OPENAI_BASE_URL"] =
