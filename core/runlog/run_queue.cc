@@ -20,6 +20,7 @@
 #include "core/runlog/run_ending.h"
 #include "core/runlog/schema.h"
 #include "core/runlog/stored_run.h"
+#include "core/runlog/unseen_projects.h"
 #include "sql.h"
 
 namespace gp::runlog {
@@ -79,7 +80,8 @@ struct RunQueue::Impl {
         listeners(std::move(listen_url), "generate-project worker listen"),
         options(std::move(given)),
         clock(std::chrono::milliseconds(options.lease) / 4),
-        ender(url, options.csv_base_url) {}
+        ender(url, options.csv_base_url),
+        unseen(options.csv_base_url) {}
 
   /// Runs `work` with the session, which is dropped where it fails: the next call connects again.
   template <class Work>
@@ -134,6 +136,7 @@ struct RunQueue::Impl {
   }
 
   std::vector<Claim> claim(pg::Session& session, int most, std::span<const Lease> held) {
+    unseen.store_some(session);
     const Takeover takeover{.is_allowed = may_take_over(session), .held = LeaseArrays(held).runs};
     std::vector<Claim> claims;
     LocksMet locks;
@@ -196,16 +199,16 @@ struct RunQueue::Impl {
     }
   }
 
-  /// Where a lock keeps us from asking, that is a yes: whoever writes the document finds out.
-  static bool is_project_writable(pg::Session& session, const Claim& claim, LocksMet& locks) {
-    if (!locks.may_ask) return true;
+  /// Where a lock keeps us from asking, that is a yes: the document is stored when the lock is gone.
+  bool is_project_writable(pg::Session& session, const Claim& claim, LocksMet& locks) {
     try {
-      return ensure_project(session, claim.lease.run_id, claim.request);
+      if (locks.may_ask) return ensure_project(session, claim.lease.run_id, claim.request);
     } catch (const Error& error) {
       if (!is_lock_timeout(error)) throw;
       locks = {.may_ask = false, .may_end = false};
-      return true;
     }
+    unseen.add(claim.lease.run_id);
+    return true;
   }
 
   /// A run that cannot even be ended is left to its lease, for the same reason: it comes back ever more
@@ -239,6 +242,7 @@ struct RunQueue::Impl {
   QueueOptions options;
   ClockWatch clock;
   RunEnder ender;
+  UnseenProjects unseen;
   bool may_be_outage = false;  ///< what the next connection ends is an outage; the first one ends none
   SteadyTime takeover_from{};  ///< after an outage the owners of expired leases get one lease's time to renew
 };

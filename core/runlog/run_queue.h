@@ -88,8 +88,9 @@ class RunQueue {
   /// worker, is taken over.
   ///
   /// Where the calling app has locked the projects it waits for one lock to look at one and for one to end a
-  /// run (lock_wait.h), however many are locked: the other projects pass as writable unlooked at, the other
-  /// runs that are to be ended are left to their leases.
+  /// run (lock_wait.h), however many are locked: the other projects pass as writable unlooked at (a later
+  /// claim() makes up for it, see unseen_projects.h), the other runs that are to be ended are left to their
+  /// leases.
   std::vector<Claim> claim(int most, std::span<const Lease> held = {});
 
   /// Takes over no expired lease for one lease's time from now on: there was an outage that only the caller

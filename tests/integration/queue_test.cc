@@ -12,9 +12,13 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/unique_fd.h"
+#include "core/project/event.h"
+#include "core/project/step.h"
+#include "core/runlog/event_writer.h"
 #include "core/runlog/run_intake.h"
 #include "core/runlog/run_queue.h"
 #include "tests/integration/database.h"
+#include "tests/support/wait.h"
 
 using gp::runlog::Claim;
 using gp::runlog::Lease;
@@ -32,6 +36,27 @@ struct Fixture : Migrated {
   RunQueue queue(const std::string& owner) const { return {url(), url(), {owner, seconds(2)}}; }
   void start(const std::string& project_id) const { RunIntake(url()).start(request(project_id)); }
   void expire() const { script("UPDATE generation_runs SET lease_expires_at = now() - interval '1 second'"); }
+  /// The run begins and ends in error; its events are all that is written.
+  void fail(const Claim& claim) const {
+    const auto step = [&](std::int64_t id, gp::project::EventType type, const gp::Json& members) {
+      return gp::project::Step{claim.lease.run_id,
+                               claim.lease.token,
+                               {id, type,
+                                gp::project::event_data(claim.lease.run_id, claim.request.project_id,
+                                                        "2026-11-24T08:00:00.000Z", members)},
+                               "{}",
+                               {}};
+    };
+    std::vector<gp::project::Step> steps = {
+        step(1, gp::project::EventType::kRunStarted,
+             {{"attempt", 1}, {"model", "m"}, {"resumed_sections", gp::Json::array()}}),
+        step(2, gp::project::EventType::kError,
+             {{"code", "timeout"}, {"message", "m"}, {"stage", "llm"}, {"retryable", true}})};
+    steps.back().end = gp::project::RunEnd{
+        .complete = false, .error_code = "timeout", .error_message = "m", .usage = {}, .cost_usd = {}};
+    for (const auto outcome : gp::runlog::EventWriter(url()).write(steps))
+      BOOST_TEST((outcome == gp::runlog::WriteOutcome::kWritten));
+  }
   std::unique_ptr<gp::pg::Session> locked_projects() const {
     auto session = std::make_unique<gp::pg::Session>(url(), "app");
     session->run_script("BEGIN; LOCK TABLE projects");
@@ -228,6 +253,36 @@ BOOST_AUTO_TEST_CASE(a_project_that_somebody_is_about_to_insert_or_has_locked_ke
   start("q");
   BOOST_TEST(queue("host/1").claim(1).size() == 1u);
   BOOST_TEST((gp::steady_now() - begun < seconds(20)));
+}
+
+BOOST_AUTO_TEST_CASE(a_project_that_was_locked_at_the_claim_gets_the_runs_document_once_it_is_not) {
+  start("p");
+  start("q");
+  RunQueue worker(url(), url(), {"host/0", seconds(30)});
+  gp::pg::Session app(url(), "app");
+  app.run_script("BEGIN; LOCK TABLE projects");
+  const auto claims = worker.claim(2);
+  BOOST_REQUIRE(claims.size() == 2u);
+  BOOST_TEST(worker.claim(1).empty());  // the lock is met again, and the next try comes later
+  app.run_script("ROLLBACK");
+  fail(claims.front());
+  const auto projects = [&] { return value("SELECT string_agg(id, ' ' ORDER BY id) FROM projects"); };
+  BOOST_TEST(projects() == "null");  // a step makes no row
+
+  app.run_script("BEGIN; INSERT INTO projects (id, spec_json, updated_at) VALUES ('p', '{}', now())");
+  const auto are_there = [&](const char* expected) {
+    BOOST_TEST(worker.claim(1).empty());
+    return projects() == expected;
+  };
+  BOOST_TEST(support::wait_until([&] { return are_there("q"); }, seconds(30)));  // p holds up nobody else
+  app.run_script("ROLLBACK");
+  BOOST_TEST(support::wait_until([&] { return are_there("p q"); }, seconds(30)));
+  BOOST_TEST(value("SELECT spec_json->>'status' FROM projects WHERE id = 'p'") == "error");
+  BOOST_TEST(value("SELECT spec_json->>'status' FROM projects WHERE id = 'q'") == "planning");
+
+  script("DELETE FROM projects");  // by the app: it is not brought back
+  BOOST_TEST(worker.claim(1).empty());
+  BOOST_TEST(projects() == "null");
 }
 
 BOOST_AUTO_TEST_CASE(however_many_projects_are_locked_a_claim_waits_for_one_lock_only) {
