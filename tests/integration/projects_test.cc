@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(however_the_table_refuses_a_row_the_run_is_claimed_and_told
     const char* table;
     const char* id;
   };
-  for (const auto& each : std::array<Refusal, 4>{
+  for (const auto& each : std::array<Refusal, 5>{
            {{"CREATE TABLE projects (id varchar(36) PRIMARY KEY, spec_json jsonb, updated_at timestamptz)",
              "proj_of_an_id_that_has_more_than_36_characters"},
             {"CREATE TABLE projects (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, spec_json jsonb, "
@@ -118,7 +118,10 @@ BOOST_AUTO_TEST_CASE(however_the_table_refuses_a_row_the_run_is_claimed_and_told
              "proj_abc"},
             {"CREATE TABLE kept (id text PRIMARY KEY, spec_json jsonb, updated_at timestamptz);"
              "CREATE VIEW projects AS SELECT * FROM kept WHERE id LIKE 'ours%' WITH CHECK OPTION",
-             "theirs"}}}) {
+             "theirs"},
+            {"CREATE TABLE kept (id text PRIMARY KEY, spec_json jsonb, updated_at timestamptz);"
+             "CREATE VIEW projects AS SELECT DISTINCT * FROM kept",
+             "proj_abc"}}}) {
     const Database database;
     database.script(each.table);
     gp::runlog::migrate(database.url());
