@@ -162,6 +162,8 @@ void write_project_if_taken(pg::Session& session, const Step& step) {
   session.run_script("SAVEPOINT project");
   try {
     session.run(write_project(step));
+    session.run_script(
+        "SET CONSTRAINTS ALL IMMEDIATE");  // else a deferred one refuses the events as well, at COMMIT
   } catch (const Error& error) {
     // The calling app's table refuses the document (an id its column cannot hold, a trigger, a constraint).
     // The log is ours and goes on: the events must not wait for ever behind one project.
@@ -200,13 +202,13 @@ void write_run(pg::Session& session, const StepBatch& batch, const StepBatch::Pl
   pg::Transaction transaction(session);
   try {
     write_steps(session, batch, run, outcomes);
+    transaction.commit();
   } catch (const Error& error) {
     if (around_locks && is_lock_timeout(error)) return set_aside(WriteOutcome::kLocked);
     if (!around_locks || !is_refusal(error)) throw;
     report::report(report::StepsRefused{run_id, error.what()});
     return set_aside(WriteOutcome::kRefused);
   }
-  transaction.commit();
 }
 
 /// Writes what `outcomes` does not call written yet, and says there what became of it.

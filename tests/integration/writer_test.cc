@@ -382,15 +382,30 @@ BOOST_AUTO_TEST_CASE(a_step_under_a_former_lease_does_not_take_those_under_the_v
   BOOST_TEST(document("p") == R"({"n": 2})");
 }
 
+BOOST_AUTO_TEST_CASE(a_document_that_is_refused_at_the_commit_holds_up_neither_its_events_nor_other_runs) {
+  const Claim bad = claim("bad");
+  const Claim good = claim("good");
+  script(
+      "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+      "$$ BEGIN IF NEW.id = 'bad' THEN RAISE 'no'; END IF; RETURN NULL; END $$;"
+      "CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON projects DEFERRABLE INITIALLY DEFERRED FOR EACH ROW "
+      "EXECUTE FUNCTION refuse()");
+  using enum WriteOutcome;
+  BOOST_TEST((write({with_document(step(bad, 1), R"({"n": 1})"),
+                     with_document(step(good, 1), R"({"n": 1})")}) == Outcomes{kWritten, kWritten}));
+  BOOST_TEST(document("bad") != R"({"n": 1})");
+  BOOST_TEST(document("good") == R"({"n": 1})");
+}
+
 BOOST_AUTO_TEST_CASE(a_batch_that_fails_at_its_commit_is_not_written_and_the_next_one_is) {
   const Claim run = claim("p");
   script(
       "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;"
-      "CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON projects DEFERRABLE INITIALLY DEFERRED FOR EACH ROW "
-      "EXECUTE FUNCTION refuse()");
+      "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON generation_events DEFERRABLE INITIALLY DEFERRED "
+      "FOR EACH ROW EXECUTE FUNCTION refuse()");
   BOOST_CHECK_THROW(write({step(run, 1)}), gp::Error);
   BOOST_TEST(read(run, 0).events.empty());
-  script("DROP TRIGGER late ON projects");
+  script("DROP TRIGGER late ON generation_events");
   BOOST_TEST((write({step(run, 1)}) == Outcomes{WriteOutcome::kWritten}));
 }
 
