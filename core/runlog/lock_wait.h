@@ -8,7 +8,8 @@
 namespace gp::runlog {
 
 /// How long a statement that touches the table `projects` waits for a lock. Rows of that table are the
-/// calling app's as well, and it may hold one for as long as it likes: nobody else's run may wait for it.
+/// calling app's as well, and it may hold one for as long as it likes: nobody else's run may wait for it. So
+/// long waits a request for a run's own row as well, which a worker's host that vanished may hold for hours.
 inline constexpr std::chrono::milliseconds kLockPatience{1500};
 /// The same for a row that was waited for before.
 inline constexpr std::chrono::milliseconds kShortLockPatience{200};

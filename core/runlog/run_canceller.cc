@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/pg/session.h"
 #include "core/runlog/channels.h"
+#include "core/runlog/lock_wait.h"
 #include "core/runlog/run_ending.h"
 #include "core/runlog/schema.h"
 #include "core/runlog/stored_run.h"
@@ -30,13 +31,14 @@ struct RunCanceller::Impl {
   /// The note stays whatever happens next: if this process dies after it, a worker ends the run.
   CancelOutcome cancel(const RunId& run_id) {
     pg::Session& session = sessions.get();
-    const std::array<pg::Call, 3> calls = {
-        {{sql::kMarkCancelled, {run_id.str()}},
+    const std::array<pg::Call, 4> calls = {
+        {limit_lock_wait(kLockPatience, LockScope::kTransaction),
+         {sql::kMarkCancelled, {run_id.str()}},
          {sql::kTakeCancelledRun, {run_id.str(), kOwner, lost_after.count(), kLeaseSeconds}},
          {sql::kFindRunState, {run_id.str()}}}};
     const auto answers = session.run_together(calls);
-    const pg::Result& taken = answers[1];
-    const pg::Result& found = answers[2];
+    const pg::Result& taken = answers[2];
+    const pg::Result& found = answers[3];
     if (found.empty()) return {};
     if (!taken.empty() && ender.end(session, read_taken_run(taken, 0), cancelled()) == EndOutcome::kEnded)
       return {Kind::kEnded, "error", cancelled().code, true};
@@ -74,7 +76,7 @@ CancelOutcome RunCanceller::cancel(const RunId& run_id) {
       // repeated: every statement asks for the state that it changes.
       impl_->sessions.drop();
       const bool is_away = error.kind() == ErrorKind::kUnavailable || error.kind() == ErrorKind::kInDoubt;
-      if (!is_away || is_second) throw;
+      if (!is_away || is_second || is_lock_timeout(error)) throw;
     }
   }
 }

@@ -37,7 +37,8 @@ class RunCanceller {
   RunCanceller(Secret database_url, std::string csv_base_url, std::chrono::seconds lost_after);
   ~RunCanceller();
 
-  /// Throws Error(kUnavailable) or Error(kInDoubt) where PostgreSQL is away: call again.
+  /// Throws Error(kUnavailable) or Error(kInDoubt) where PostgreSQL is away, or where somebody's transaction
+  /// holds the run's row for longer than kLockPatience (lock_wait.h): call again.
   CancelOutcome cancel(const RunId& run_id);
 
  private:

@@ -11,6 +11,7 @@
 #include "core/base/json.h"
 #include "core/pg/session.h"
 #include "core/runlog/channels.h"
+#include "core/runlog/lock_wait.h"
 #include "core/runlog/schema.h"
 #include "sql.h"
 
@@ -70,7 +71,7 @@ struct RunIntake::Impl {
       renew(request, stored, outcome.run_id);
       return std::nullopt;  // look again, and restart what is there then
     }
-    const auto restarted = session.run(sql::kRestartRun, {outcome.run_id.str(), queue_max});
+    const auto restarted = run_impatiently(session, {sql::kRestartRun, {outcome.run_id.str(), queue_max}});
     if (!restarted.flag(0, "is_free")) return kFull;
     if (restarted.is_null(0, "run_id")) return std::nullopt;
     outcome.kind = Kind::kRestarted;
@@ -125,8 +126,14 @@ struct RunIntake::Impl {
   /// The run is older than the retention: nothing of it is left to go on from. Its next attempt is one of a
   /// run with another id.
   void renew(const project::StartRequest& request, const std::string& stored, const RunId& former) {
-    sessions.get().run(sql::kRenewPrunedRun,
-                       {former.str(), make_uuid(), stored, request.owner_email.reveal()});
+    run_impatiently(sessions.get(), {sql::kRenewPrunedRun,
+                                     {former.str(), make_uuid(), stored, request.owner_email.reveal()}});
+  }
+
+  /// The run's row may be locked; the other requests of this process do not wait for it.
+  static pg::Result run_impatiently(pg::Session& session, const pg::Call& call) {
+    const std::array<pg::Call, 2> calls = {{limit_lock_wait(kLockPatience, LockScope::kTransaction), call}};
+    return session.run_together(calls).back();
   }
 
   void ring() noexcept {
@@ -173,7 +180,9 @@ StartOutcome RunIntake::start(const project::StartRequest& request) {
       // A session that idled through a restart of the database is found broken only now: once more with a new
       // one.
       impl_->sessions.drop();
-      if (error.kind() != ErrorKind::kUnavailable || std::exchange(has_reconnected, true)) throw;
+      if (error.kind() != ErrorKind::kUnavailable || is_lock_timeout(error) ||
+          std::exchange(has_reconnected, true))
+        throw;
     }
   }
   throw Error(ErrorKind::kUnavailable, "the run is being started and ended by others at this moment");

@@ -7,8 +7,11 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "core/base/clock.h"
+#include "core/base/error.h"
 #include "core/runlog/event_reader.h"
 #include "core/runlog/event_writer.h"
+#include "core/runlog/lock_wait.h"
 #include "core/runlog/lost_runs.h"
 #include "core/runlog/project_documents.h"
 #include "core/runlog/run_canceller.h"
@@ -112,6 +115,19 @@ BOOST_AUTO_TEST_CASE(a_run_whose_project_is_locked_is_being_stopped_and_ends_lat
   expire(61);  // the canceller's own lease
   BOOST_TEST((canceller.cancel(run_id).kind == Kind::kEnded));
   check_cancelled(run_id, 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_run_whose_own_row_is_locked_is_to_be_cancelled_again_and_keeps_nobody_waiting) {
+  const RunId run_id = start();
+  {
+    const integration::LockedRow lock(url(),
+                                      "SELECT 1 FROM generation_runs WHERE run_id = '" + run_id.str() + "'");
+    const auto begun = gp::steady_now();
+    BOOST_CHECK_EXCEPTION(canceller.cancel(run_id), gp::Error,
+                          [](const gp::Error& error) { return error.kind() == gp::ErrorKind::kUnavailable; });
+    BOOST_TEST((gp::steady_now() - begun < 2 * gp::runlog::kLockPatience));  // it is not tried twice
+  }
+  BOOST_TEST((canceller.cancel(run_id).kind == Kind::kEnded));
 }
 
 BOOST_AUTO_TEST_CASE(a_run_that_waits_ends_at_once_and_is_never_taken) {

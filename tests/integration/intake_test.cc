@@ -12,9 +12,11 @@
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
 
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/pg/session.h"
 #include "core/runlog/channels.h"
+#include "core/runlog/lock_wait.h"
 #include "core/runlog/run_intake.h"
 #include "tests/integration/database.h"
 
@@ -205,6 +207,21 @@ BOOST_AUTO_TEST_CASE(a_run_that_ended_in_error_is_queued_again_by_one_caller_onl
   BOOST_TEST(restarted == 1);
   BOOST_TEST(value("SELECT attempt FROM generation_runs") == "2");
   BOOST_TEST(value("SELECT state FROM generation_runs") == "queued");
+}
+
+BOOST_AUTO_TEST_CASE(a_run_whose_row_is_locked_is_to_be_started_again_later_and_keeps_nobody_waiting) {
+  RunIntake intake(url());
+  intake.start(request("p"));
+  script("UPDATE generation_runs SET state = 'error', finished_at = now(), error_code = 'timeout'");
+  {
+    const integration::LockedRow lock(url(), "SELECT 1 FROM generation_runs");
+    const auto begun = gp::steady_now();
+    BOOST_CHECK_EXCEPTION(intake.start(request("p")), gp::Error,
+                          [](const gp::Error& error) { return error.kind() == gp::ErrorKind::kUnavailable; });
+    BOOST_TEST((gp::steady_now() - begun < 2 * gp::runlog::kLockPatience));
+    BOOST_TEST((intake.start(request("q")).kind == StartOutcome::Kind::kStarted));
+  }
+  BOOST_TEST((intake.start(request("p")).kind == StartOutcome::Kind::kRestarted));
 }
 
 BOOST_AUTO_TEST_CASE(text_of_any_kind_is_data_and_never_a_statement) {

@@ -84,6 +84,19 @@ BOOST_AUTO_TEST_CASE(a_lost_run_whose_project_is_locked_keeps_no_reader_waiting_
   BOOST_TEST((read(lost).standing == RunTail::Standing::kEnded));
 }
 
+BOOST_AUTO_TEST_CASE(a_lost_run_whose_own_row_is_locked_keeps_no_reader_waiting_at_all) {
+  const Claim lost = begun("lost");
+  expire(lost, 100);
+  {
+    const integration::LockedRow lock(
+        url(), "SELECT 1 FROM generation_runs WHERE run_id = '" + lost.lease.run_id.str() + "'");
+    const auto begun = gp::steady_now();
+    BOOST_TEST((lost_runs.end(lost.lease.run_id, seconds(60)) == EndOutcome::kNotOurs));
+    BOOST_TEST((gp::steady_now() - begun < seconds(1)));
+  }
+  BOOST_TEST((lost_runs.end(lost.lease.run_id, seconds(60)) == EndOutcome::kEnded));
+}
+
 BOOST_AUTO_TEST_CASE(a_reader_that_meets_a_locked_table_waits_once) {
   const Claim lost = begun("lost");
   expire(lost, 100);
