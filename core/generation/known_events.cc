@@ -55,12 +55,35 @@ std::vector<spool::CachedEvent> confirmed_after(spool::Outbox& outbox, const Run
   return read_spool([&] { return outbox.confirmed(run_id, after); });
 }
 
-/// The steps that this host knows after `after`, as they were written.
+bool is_same(const project::Event& left, const project::Event& right) {
+  return left.id == right.id && left.type == right.type && left.data == right.data;
+}
+
+/// The confirmed events that this host has beyond those of the claim, where they go on from these: the cache
+/// must have the claim's last event, and the same one. After a failover another worker may have written other
+/// events under the same ids; what is here belongs to a past that the log has given up, and is forgotten.
+std::vector<spool::CachedEvent> confirmed_beyond(spool::Outbox& outbox, const runlog::Claim& claim) {
+  const RunId& run_id = claim.lease.run_id;
+  if (claim.events.empty()) return confirmed_after(outbox, run_id, 0);
+  const project::Event& last = claim.events.back();
+  auto cached = confirmed_after(outbox, run_id, last.id - 1);
+  if (cached.empty()) return {};
+  if (!is_same(event_of(cached.front()), last)) {
+    return read_spool([&]() -> std::vector<spool::CachedEvent> {
+      outbox.forget_confirmed(run_id);
+      return {};
+    });
+  }
+  cached.erase(cached.begin());
+  return cached;
+}
+
+/// The steps that this host knows after `after`, the claim's last event, as they were written.
 std::vector<project::Step> known_after(spool::Outbox& outbox, const runlog::Claim& claim,
                                        std::int64_t after) {
   const RunId& run_id = claim.lease.run_id;
   std::vector<project::Step> steps;
-  for (const spool::CachedEvent& cached : confirmed_after(outbox, run_id, after)) {
+  for (const spool::CachedEvent& cached : confirmed_beyond(outbox, claim)) {
     project::Event event = event_of(cached);
     std::optional<project::RunEnd> end;
     if (is_terminal(event.type)) end = end_of(event);

@@ -22,10 +22,11 @@ std::vector<project::Step> steps_between(spool::Outbox& outbox, const RunId& run
                                          std::int64_t after, std::int64_t last);
 
 /// For a run that has just been claimed: the events that this host knows beyond those of the claim -
-/// confirmed ones, then those that were written under the lease before this one and not shipped (whoever has
-/// them in its slot is fenced by the claim, and discards them). They are added to the claim, and returned as
-/// steps under its lease, whole with documents, for the shipper. Up to the first terminal event: that one
-/// ends the run, and there is nothing to generate.
+/// confirmed ones, where the cache has the claim's last event as the log has it (else they are another
+/// history's, and are forgotten), then those that were written under the lease before this one and not
+/// shipped (whoever has them in its slot is fenced by the claim, and discards them). They are added to the
+/// claim, and returned as steps under its lease, whole with documents, for the shipper. Up to the first
+/// terminal event: that one ends the run, and there is nothing to generate.
 std::vector<project::Step> add_known_events(runlog::Claim& claim, spool::Outbox& outbox,
                                             const std::string& csv_base_url);
 

@@ -189,6 +189,12 @@ std::vector<CachedEvent> Outbox::confirmed(const RunId& run_id, std::int64_t aft
   return events;
 }
 
+void Outbox::forget_confirmed(const RunId& run_id) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->file.write_removal(
+      [&](SpoolConnection& connection) { connection.prepared(sql::kRemoveRun).run({run_id.str()}); });
+}
+
 std::vector<project::Step> Outbox::unconfirmed(const RunId& run_id, const LeaseToken& token,
                                                std::int64_t after) {
   const std::lock_guard lock(impl_->mutex);

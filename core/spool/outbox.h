@@ -57,6 +57,9 @@ class Outbox {
   /// ReplayCache, whose table it is): what a log that has lost them can be given again.
   std::vector<CachedEvent> confirmed(const RunId& run_id, std::int64_t after);
 
+  /// Removes every confirmed event of `run_id`: the log has others by now.
+  void forget_confirmed(const RunId& run_id);
+
   /// What PostgreSQL has not confirmed of `run_id` after the id `after`, written under the lease `token`, by
   /// whichever slot, or refused and not forgotten yet: ids without gap.
   std::vector<project::Step> unconfirmed(const RunId& run_id, const LeaseToken& token, std::int64_t after);

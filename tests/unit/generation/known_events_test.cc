@@ -49,6 +49,13 @@ struct Fixture {
                  {{"code", "timeout"}, {"message", "m"}, {"stage", "run"}, {"retryable", true}}, end);
     return steps;
   }
+  /// The log had got these.
+  void confirm(std::size_t first, std::size_t last) {
+    for (std::size_t i = first; i <= last; ++i) theirs.append(written[i]);
+    std::vector<std::int64_t> sequences;
+    for (const auto& entry : theirs.pending(10)) sequences.push_back(entry.sequence);
+    theirs.confirm(sequences);
+  }
   void leave(std::size_t first) {
     for (std::size_t i = first; i < written.size(); ++i) theirs.append(written[i]);
   }
@@ -84,15 +91,33 @@ BOOST_AUTO_TEST_CASE(what_the_worker_before_shipped_in_vain_after_the_claim_is_n
 }
 
 BOOST_AUTO_TEST_CASE(confirmed_ones_that_the_log_has_lost_come_first) {
-  theirs.append(written[2]);
-  std::vector<std::int64_t> sequences;
-  for (const auto& entry : theirs.pending(10)) sequences.push_back(entry.sequence);
-  theirs.confirm(sequences);
+  confirm(1, 2);
   leave(3);
   const auto steps = add();
   BOOST_REQUIRE(steps.size() == 2u);
   BOOST_TEST(steps.front().event.id == 3);
   BOOST_TEST(steps.back().event.id == 4);
+}
+
+BOOST_AUTO_TEST_CASE(a_log_that_has_lost_all_is_given_all) {
+  confirm(0, 3);
+  claim.events.clear();
+  BOOST_TEST(add().size() == 4u);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_confirmed_in_another_history_is_neither_added_nor_kept) {
+  confirm(0, 3);
+  claim.events.back().data["at"] =
+      "2026-11-24T09:00:00.000Z";  // after a failover somebody else wrote this one
+  BOOST_TEST(add().empty());
+  BOOST_TEST(claim.events.size() == 2u);
+  BOOST_TEST(theirs.confirmed(claim.lease.run_id, 0).empty());
+}
+
+BOOST_AUTO_TEST_CASE(confirmed_ones_that_cannot_be_compared_are_not_added_and_stay) {
+  confirm(2, 3);
+  BOOST_TEST(add().empty());
+  BOOST_TEST(theirs.confirmed(claim.lease.run_id, 2).size() == 2u);
 }
 
 BOOST_AUTO_TEST_CASE(what_another_lease_has_left_or_does_not_follow_on_is_nothing) {
