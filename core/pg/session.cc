@@ -13,6 +13,7 @@
 
 #include "core/base/error.h"
 #include "core/base/utf8.h"
+#include "core/pg/address.h"
 #include "core/pg/session_impl.h"
 
 namespace gp::pg {
@@ -33,7 +34,8 @@ ErrorKind kind_of(std::string_view sqlstate) {
   return ErrorKind::kBug;
 }
 
-/// libpq's own messages ("connection to server at ... failed: ...") name hosts and users, never the password.
+/// libpq's own messages ("connection to server at ... failed: ...") name hosts, users and databases. They
+/// name parts of the password too where libpq has taken these for one: check_address() comes before.
 std::string first_line(const char* message) {
   const std::string text = utf8::sanitize(message == nullptr ? "" : message);
   return text.substr(0, text.find('\n'));
@@ -154,6 +156,7 @@ ResultPtr Session::Impl::check(PGresult* raw, std::string_view what) const {
 }
 
 Session::Session(const Secret& conninfo, const std::string& application) : impl_(std::make_unique<Impl>()) {
+  check_address(conninfo);
   // Later keywords win over earlier ones, and dbname, when it is a connection string, is expanded in its
   // place: what the operator set wins over our defaults, and application_name is always ours.
   const std::array keywords = {"connect_timeout",
