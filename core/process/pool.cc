@@ -281,6 +281,7 @@ class Master {
     for (const Slot& slot : slots_) {
       if (slot.pid != 0) to_reload_.push_back(slot.pid);
     }
+    if (to_reload_.empty()) sd_notify(0, "READY=1");  // all wait for their restart, and live by what was read
     continue_reload();
   }
 

@@ -165,7 +165,8 @@ class FakeManager {
   std::string next_with(const std::string& text) const {
     std::array<char, 4096> buffer{};
     pollfd entry{socket_.get(), POLLIN, 0};
-    while (::poll(&entry, 1, 20000) > 0) {
+    const auto deadline = gp::steady_now() + std::chrono::seconds(20);  // the watchdog's messages never end
+    while (gp::steady_now() < deadline && ::poll(&entry, 1, 20000) > 0) {
       const ssize_t size = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
       const std::string message(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
       if (message.find(text) != std::string::npos) return message;
@@ -280,6 +281,25 @@ BOOST_AUTO_TEST_CASE(a_reload_that_finds_a_file_wrong_is_refused_and_the_file_th
   ::kill(pool.master(), SIGHUP);
   BOOST_TEST(manager.next_with("STATUS") == "RELOADING=1\nSTATUS=");
   BOOST_TEST(pool.next().word == 'b');
+}
+
+BOOST_AUTO_TEST_CASE(a_reload_while_no_child_lives_is_over_at_once) {
+  const FakeManager manager;
+  gp::process::PoolOptions options;
+  options.name = "childless";
+  options.processes = 2;
+  const pid_t master = start_pool(manager.path(), options, [] {
+    forks_that_fail = 1000;
+    return wait_for_stop;
+  });
+  BOOST_TEST(manager.next_with("READY=1") == "READY=1");
+  ::kill(master, SIGHUP);
+  BOOST_TEST(manager.next_with("RELOADING=1") == "RELOADING=1\nSTATUS=");
+  BOOST_TEST(manager.next_with("READY=1") == "READY=1");
+  ::kill(master, SIGTERM);
+  int status = -1;
+  ::waitpid(master, &status, 0);
+  BOOST_TEST(status == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_pool_whose_file_is_wrong_at_the_start_does_not_begin) {
