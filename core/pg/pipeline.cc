@@ -49,11 +49,13 @@ class Pipeline {
 
   /// Every answer before the synchronisation point; fewer where the connection broke, one more where the
   /// commit itself failed.
-  std::vector<ResultPtr> receive() {
+  template <class Wait>
+  std::vector<ResultPtr> receive(const Wait& wait) {
     std::vector<ResultPtr> answers;
     // One null ends each statement's answers; a second one in a row says that there is nothing else.
     int nulls = 0;
     while (nulls < 2) {
+      wait();
       ResultPtr answer(PQgetResult(conn_));
       if (PQresultStatus(answer.get()) == PGRES_PIPELINE_SYNC) break;
       nulls = answer ? 0 : nulls + 1;
@@ -66,18 +68,21 @@ class Pipeline {
   PGconn* conn_;
 };
 
-std::vector<ResultPtr> run_pipeline(PGconn* conn, std::span<const Call> calls, bool is_prepared) {
+template <class Wait>
+std::vector<ResultPtr> run_pipeline(PGconn* conn, std::span<const Call> calls, bool is_prepared,
+                                    const Wait& wait) {
   Pipeline pipeline(conn);
   for (const Call& call : calls) pipeline.send(call, is_prepared);
   pipeline.send_all();
-  return pipeline.receive();
+  return pipeline.receive(wait);
 }
 
 }  // namespace
 
 std::vector<Result> Session::run_together(std::span<const Call> calls) {
   for (const Call& call : calls) prepare(call.statement);
-  auto answers = run_pipeline(impl_->conn.get(), calls, !impl_->is_pooled);
+  auto answers =
+      run_pipeline(impl_->conn.get(), calls, !impl_->is_pooled, [this] { impl_->wait_for_answer(); });
   if (is_broken()) throw Error(ErrorKind::kInDoubt, "the connection was lost before the answer of a commit");
   std::vector<Result> results;
   for (std::size_t i = 0; i < answers.size(); ++i) {

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <libpq-fe.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "core/base/error.h"
 #include "core/base/utf8.h"
@@ -148,6 +149,32 @@ void Session::Impl::fail(const PGresult* result, std::string_view what) const {
   throw Error(kind, fmt::format("{}: {}", what, text), code);
 }
 
+void Session::Impl::wait_for_answer() const {
+  if (patience.count() == 0) return;
+  for (const SteadyTime deadline = steady_now() + patience; PQisBusy(conn.get()) != 0;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_now());
+    if (left.count() <= 0) {
+      ::shutdown(PQsocket(conn.get()), SHUT_RDWR);
+      return;
+    }
+    pollfd entry{PQsocket(conn.get()), POLLIN, 0};
+    ::poll(&entry, 1, static_cast<int>(left.count()));
+    if (PQconsumeInput(conn.get()) == 0) return;
+  }
+}
+
+ResultPtr Session::Impl::take_answer() const {
+  wait_for_answer();
+  ResultPtr last(PQgetResult(conn.get()));
+  while (last) {
+    wait_for_answer();
+    ResultPtr next(PQgetResult(conn.get()));
+    if (!next) break;
+    last = std::move(next);
+  }
+  return last;
+}
+
 ResultPtr Session::Impl::check(PGresult* raw, std::string_view what) const {
   ResultPtr result(raw);
   const ExecStatusType status = PQresultStatus(result.get());
@@ -181,6 +208,8 @@ Session::Session(const Secret& conninfo, const std::string& application) : impl_
 
 Session::~Session() = default;
 
+void Session::give_up_after(std::chrono::milliseconds patience) { impl_->patience = patience; }
+
 bool Session::is_prepared(const Statement& statement) const {
   return impl_->is_pooled || impl_->prepared.contains(statement.name);
 }
@@ -189,7 +218,8 @@ void Session::prepare(const Statement& statement) {
   if (is_prepared(statement)) return;
   const std::string name(statement.name);
   const std::string sql(statement.sql);
-  impl_->check(PQprepare(impl_->conn.get(), name.c_str(), sql.c_str(), 0, nullptr), statement.name);
+  PQsendPrepare(impl_->conn.get(), name.c_str(), sql.c_str(), 0, nullptr);
+  impl_->check(impl_->take_answer().release(), statement.name);
   impl_->prepared.insert(statement.name);
 }
 
@@ -197,11 +227,13 @@ Result Session::run(const Call& call) {
   prepare(call.statement);
   const WireCall wire(call);
   PGconn* conn = impl_->conn.get();
-  PGresult* answer = impl_->is_pooled ? PQexecParams(conn, wire.sql.c_str(), wire.count(), nullptr,
-                                                     wire.values.data(), nullptr, nullptr, 0)
-                                      : PQexecPrepared(conn, wire.name.c_str(), wire.count(),
-                                                       wire.values.data(), nullptr, nullptr, 0);
-  auto result = impl_->check(answer, call.statement.name);
+  // A failure to send leaves the connection broken, which the answer will show.
+  if (impl_->is_pooled) {
+    PQsendQueryParams(conn, wire.sql.c_str(), wire.count(), nullptr, wire.values.data(), nullptr, nullptr, 0);
+  } else {
+    PQsendQueryPrepared(conn, wire.name.c_str(), wire.count(), wire.values.data(), nullptr, nullptr, 0);
+  }
+  auto result = impl_->check(impl_->take_answer().release(), call.statement.name);
   return Result(std::make_shared<Result::Handle>(Result::Handle{std::move(result)}));
 }
 
@@ -211,7 +243,8 @@ Result Session::run(const Statement& statement, std::initializer_list<Param> par
 
 void Session::run_script(std::string_view sql) {
   const std::string text(sql);
-  impl_->check(PQexec(impl_->conn.get(), text.c_str()), text.substr(0, text.find_first_of(" \n")));
+  PQsendQuery(impl_->conn.get(), text.c_str());
+  impl_->check(impl_->take_answer().release(), text.substr(0, text.find_first_of(" \n")));
 }
 
 void Session::listen(std::string_view channel) { run_script(fmt::format("LISTEN {}", channel)); }

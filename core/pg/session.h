@@ -89,6 +89,11 @@ class Session {
   Session(const Secret& conninfo, const std::string& application);
   ~Session();
 
+  /// From now on an answer that has not come after so long is none: the connection is given up as a lost one.
+  /// TCP notices a host that is gone, but not a server process that stands still, or a disk under it.
+  /// Without, an answer is waited for without a limit. What is sent is not limited.
+  void give_up_after(std::chrono::milliseconds patience);
+
   /// Runs a prepared statement; prepares it at its first use in this session.
   Result run(const Statement& statement, std::initializer_list<Param> params = {});
 

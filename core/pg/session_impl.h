@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <set>
 #include <string>
@@ -44,7 +45,14 @@ struct Session::Impl {
   std::set<std::string_view> prepared;
   bool is_pooled = false;  ///< each transaction may meet another server process: nothing is prepared by name
 
+  std::chrono::milliseconds patience{0};  ///< for an answer; 0: without a limit
+
   bool is_broken() const;
+  /// Until libpq can be asked for an answer without blocking. One that is given up (patience) leaves the
+  /// connection cut, which libpq finds out when it is asked.
+  void wait_for_answer() const;
+  /// The last answer of what was sent.
+  ResultPtr take_answer() const;
   /// Throws what the failed `result` (null: the connection) means; see Session.
   [[noreturn]] void fail(const pg_result* result, std::string_view what) const;
   /// Takes an answer of libpq; throws where it is a failure.

@@ -49,7 +49,8 @@ CursorArrays as_arrays(std::span<const Cursor> cursors) {
 }  // namespace
 
 struct EventReader::Impl {
-  explicit Impl(Secret url) : sessions(std::move(url), "generate-project events", require_schema) {}
+  explicit Impl(Secret url)
+      : sessions(std::move(url), "generate-project events", fitting_session(kReadPatience)) {}
 
   template <class Work>
   auto with_session(const Work& work) {

@@ -245,7 +245,7 @@ struct EventWriter::Impl {
   }
 
   static void prepare_session(pg::Session& session) {
-    require_schema(session);
+    fitting_session(kWritePatience)(session);
     if (!session.is_pooled()) session.run(limit_lock_wait(kLockPatience, LockScope::kSession));
   }
 

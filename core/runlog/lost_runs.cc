@@ -19,7 +19,8 @@ constexpr const char* kOwner = "reader";
 
 struct LostRuns::Impl {
   Impl(const Secret& url, std::string csv_base_url)
-      : sessions(url, "generate-project lost runs", require_schema), ender(url, std::move(csv_base_url)) {}
+      : sessions(url, "generate-project lost runs", fitting_session(kReadPatience)),
+        ender(url, std::move(csv_base_url)) {}
 
   EndOutcome end(const RunId& run_id, std::chrono::seconds lost_after) {
     pg::Session& session = sessions.get();

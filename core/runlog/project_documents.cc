@@ -31,7 +31,7 @@ struct ProjectDocuments::Impl {
 
   /// Another session may be one to another server, whose rows have other versions.
   void begin(pg::Session& session) {
-    require_schema(session);
+    fitting_session(kReadPatience)(session);
     memory.clear();
     const auto kind = session.run(sql::kFindRowVersions);
     has_versions = !session.is_pooled() && !kind.empty() && kind.flag(0, "are_known");

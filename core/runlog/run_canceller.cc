@@ -24,7 +24,7 @@ using Kind = CancelOutcome::Kind;
 
 struct RunCanceller::Impl {
   Impl(const Secret& url, std::string csv_base_url, std::chrono::seconds lost)
-      : sessions(url, "generate-project cancel", require_schema),
+      : sessions(url, "generate-project cancel", fitting_session(kReadPatience)),
         ender(url, std::move(csv_base_url)),
         lost_after(lost) {}
 

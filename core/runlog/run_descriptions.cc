@@ -10,7 +10,8 @@
 namespace gp::runlog {
 
 struct RunDescriptions::Impl {
-  explicit Impl(Secret url) : sessions(std::move(url), "generate-project status", require_schema) {}
+  explicit Impl(Secret url)
+      : sessions(std::move(url), "generate-project status", fitting_session(kReadPatience)) {}
 
   std::optional<StoredDocument> find(const RunId& run_id, const std::string& known_etag) {
     const auto found = sessions.get().run(sql::kDescribeRun, {run_id.str(), unquoted_tag(known_etag)});

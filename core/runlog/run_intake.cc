@@ -41,7 +41,7 @@ bool is_same_pair(const project::StartRequest& one, const project::StartRequest&
 
 struct RunIntake::Impl {
   Impl(Secret url, std::int64_t most)
-      : sessions(std::move(url), "generate-project start", require_schema), queue_max(most) {}
+      : sessions(std::move(url), "generate-project start", fitting_session(kReadPatience)), queue_max(most) {}
 
   static pg::Call find(const project::StartRequest& request, const std::string& stored) {
     return {sql::kFindRun,

@@ -76,7 +76,7 @@ std::vector<int> oldest_first(const pg::Result& rows) {
 
 struct RunQueue::Impl {
   Impl(const Secret& url, Secret listen_url, QueueOptions given)
-      : sessions(url, "generate-project worker", require_schema),
+      : sessions(url, "generate-project worker", fitting_session(kWritePatience)),
         listeners(std::move(listen_url), "generate-project worker listen"),
         options(std::move(given)),
         clock(std::chrono::milliseconds(options.lease) / 4),

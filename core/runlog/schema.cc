@@ -50,6 +50,13 @@ void require_schema(pg::Session& session) {
   if (!mismatch.empty()) throw Error(ErrorKind::kSchema, mismatch);
 }
 
+std::function<void(pg::Session&)> fitting_session(std::chrono::seconds patience) {
+  return [patience](pg::Session& session) {
+    session.give_up_after(patience);
+    require_schema(session);
+  };
+}
+
 void await_schema(const Secret& database_url, int stop_fd) {
   const SteadyTime deadline = steady_now() + std::chrono::seconds(kSchemaPatienceS);
   for (bool is_told = false;;) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <string>
 
 #include "core/base/secret.h"
@@ -29,6 +31,15 @@ std::string schema_mismatch(const Schema& schema, int known = known_schema_versi
 /// Throws Error(kSchema) where this program does not fit the database. Every session to the tables does this
 /// when it connects: one short query.
 void require_schema(pg::Session& session);
+
+/// How long a service waits for an answer before it takes the server for one that stands still: where a
+/// client waits for it, and where a worker writes, which may meet a busy disk.
+inline constexpr std::chrono::seconds kReadPatience{10};
+inline constexpr std::chrono::seconds kWritePatience{30};
+
+/// What a service does with each new session to the tables: require_schema, and no answer is waited for
+/// longer than `patience` (pg::Session::give_up_after).
+std::function<void(pg::Session&)> fitting_session(std::chrono::seconds patience);
 
 /// How long a process that finds another schema than it can work with looks again before it gives up: perhaps
 /// somebody migrates at this moment. Where systemd starts it again for each request that waits at its socket,

@@ -1,6 +1,7 @@
 // What happens when a part of the service is away: nothing is lost, and everybody is told the truth.
 
 #include <csignal>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -102,6 +103,28 @@ BOOST_AUTO_TEST_CASE(a_database_that_goes_away_in_the_middle_costs_nothing) {
   BOOST_TEST(events.back().name == "run_completed");
   BOOST_TEST(stack().calls("database_away").size() == 1u);  // P3: nothing was paid for twice
   BOOST_TEST(stack().post_start(start_body("while_away")).status == 202);
+}
+
+BOOST_AUTO_TEST_CASE(a_server_process_that_stands_still_under_a_stream_is_left_for_another_one) {
+  const Json body = start_body("standing_still");
+  stack().set_rate("standing_still", 700);
+  const std::string run_id = stack().start(body);
+  EventStream stream(stack().port(), stream_of(run_id));
+  std::vector<support::StreamEvent> events = {*stream.next()};
+  const std::string backends = support::run_or_throw(
+      fmt::format("psql -qAt '{}' -c \"SELECT pid FROM pg_stat_activity WHERE application_name = "
+                  "'generate-project events'\"",
+                  stack().database_url()));
+  std::vector<int> pids;
+  std::istringstream lines(backends);
+  for (int pid = 0; lines >> pid;) pids.push_back(pid);
+  BOOST_REQUIRE(!pids.empty());
+  for (const int pid : pids) ::kill(pid, SIGSTOP);
+  for (auto& event : stream.rest()) events.push_back(std::move(event));  // to the end, and they still stand
+  for (const int pid : pids) ::kill(pid, SIGCONT);
+  e2e::check_consistent(body, run_id, events);
+  BOOST_TEST(events.back().name == "run_completed");
+  BOOST_TEST(stream.raw().find("unavailable") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_worker_that_is_killed_has_a_successor_that_keeps_its_sections) {
