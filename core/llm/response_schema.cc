@@ -15,6 +15,9 @@ namespace {
 /// What Structured Outputs does not know, or a server would only have to repeat to the model.
 constexpr std::array kDropped = {"minLength", "maxLength", "description", "title"};
 
+/// Far more than a lesson needs: where a model repeats itself, the list ends here.
+constexpr int kMostEntries = 100;
+
 /// A copy of a part of proj.v1's schema in the strict subset.
 Json to_strict(const Json& part) {
   if (part.is_array()) {
@@ -47,7 +50,9 @@ Json object_of(const Json& properties) {
           {"additionalProperties", false}};
 }
 
-Json list_of_entries() { return {{"type", "array"}, {"items", {{"$ref", "#/$defs/entry"}}}}; }
+Json list_of_entries() {
+  return {{"type", "array"}, {"items", {{"$ref", "#/$defs/entry"}}}, {"maxItems", kMostEntries}};
+}
 
 Json all_with(const std::vector<std::string>& names, const Json& schema) {
   Json properties = Json::object();

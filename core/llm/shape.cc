@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstddef>
 #include <string_view>
 #include <utility>
 
@@ -10,7 +11,9 @@
 
 #include "core/base/utf8.h"
 #include "core/llm/response_schema.h"
+#include "core/project/checks.h"
 #include "core/project/json_schema.h"
+#include "core/project/redaction.h"
 
 namespace gp::llm {
 namespace {
@@ -135,12 +138,10 @@ void with_parts(Json& section, Change change) {
 
 /// A list of {key, value} as an object. A key that comes again gets a number behind it: nothing is lost.
 Json folded(const Json& entries) {
-  Json object = Json::object();
+  project::MemberNames names;
+  Json::object_t object;  // appended to: object[name] would look at every member before it
   for (const Json& entry : entries) {
-    const auto key = entry.at("key").get<std::string>();
-    std::string unique = key;
-    for (int copy = 2; object.contains(unique); ++copy) unique = fmt::format("{} {}", key, copy);
-    object[unique] = entry.at("value");
+    object.emplace_back(names.unique(entry.at("key").get_ref<const std::string&>()), entry.at("value"));
   }
   return object;
 }
@@ -148,6 +149,17 @@ Json folded(const Json& entries) {
 void fold_part(Json& part) {
   part["data"] = folded(part.at("data"));
   part["extras"] = folded(part.at("extras"));
+}
+
+/// The least that a section's JSON has once its lists are folded.
+std::size_t folded_size(Json& section) {
+  constexpr std::size_t kSavedByEntry =
+      std::string_view(R"({"key":,"value":})").size() - 1;  // its colon stays
+  std::size_t size = dump_json(section).size();
+  with_parts(section, [&](const Json& part) {
+    size -= kSavedByEntry * (part.at("data").size() + part.at("extras").size());
+  });
+  return size;
 }
 
 /// What is wrong with `value` by one definition of the assignment's response schema.
@@ -179,7 +191,10 @@ Shaped shape_section(const std::string& section_id, const Json& raw, const Assig
   trim_texts(shaped.value);
   keep_only(shaped.value, {"teacher", "shared", "seats"});
   with_parts(shaped.value, mend_part);
-  shaped.faults = check(shaped.value, assignment, "section", "sections." + section_id);
+  const std::string path = "sections." + section_id;
+  shaped.faults = check(shaped.value, assignment, "section", path);
+  if (shaped.faults.empty() && folded_size(shaped.value) > project::kMaxPartBytes)
+    shaped.faults.push_back({path, fmt::format("must not be longer than {} bytes", project::kMaxPartBytes)});
   if (shaped.faults.empty()) with_parts(shaped.value, fold_part);
   return shaped;
 }

@@ -17,8 +17,7 @@
 namespace gp::project {
 namespace {
 
-constexpr std::size_t kMaxPartBytes = 64 * 1024;  // of one section's JSON
-constexpr double kLeastTimeUsed = 0.6;            // of the lesson
+constexpr double kLeastTimeUsed = 0.6;  // of the lesson
 
 /// What is wrong, under the id of the check that found it. Ids are part of the public contract (validator).
 struct Finding {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,9 @@
 #include "core/project/start_request.h"
 
 namespace gp::project {
+
+/// As long as the JSON of a plan, or of one section, may be.
+inline constexpr std::size_t kMaxPartBytes = 64 * 1024;
 
 /// "1" .. "group_size": the members of a section's `seats`; and "teacher", "shared", "seat_1" ..: a section's
 /// `roles`.

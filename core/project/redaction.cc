@@ -260,6 +260,15 @@ std::string redact(std::string_view text) {
   return result;
 }
 
+std::string MemberNames::unique(const std::string& name) {
+  if (given_.insert(name).second) return name;
+  std::size_t& copy = next_copy_.try_emplace(name, 2).first->second;
+  for (;;) {
+    std::string numbered = fmt::format("{} {}", name, copy++);
+    if (given_.insert(numbered).second) return numbered;
+  }
+}
+
 int redact_strings(Json& value) {
   int changed = 0;
   if (value.is_string()) {
@@ -270,14 +279,13 @@ int redact_strings(Json& value) {
   } else if (value.is_array()) {
     for (Json& item : value) changed += redact_strings(item);
   } else if (value.is_object()) {
-    Json members = Json::object();
+    MemberNames names;
+    Json::object_t members;  // appended to: members[name] would look at every one before it
     for (auto& [name, member] : value.items()) {
       changed += redact_strings(member);
       const std::string clean = redact(name);
       changed += clean != name ? 1 : 0;
-      std::string unique = clean;
-      for (int copy = 2; members.contains(unique); ++copy) unique = fmt::format("{} {}", clean, copy);
-      members[unique] = std::move(member);
+      members.emplace_back(names.unique(clean), std::move(member));
     }
     value = std::move(members);
   }

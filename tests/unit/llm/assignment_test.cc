@@ -1,3 +1,4 @@
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -11,6 +12,7 @@
 #include "core/llm/prompt.h"
 #include "core/llm/response_schema.h"
 #include "core/llm/shape.h"
+#include "core/project/checks.h"
 #include "core/project/json_schema.h"
 #include "tests/unit/generation/sample_answer.h"
 
@@ -195,6 +197,45 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_mended_is_told_by_its_path) {
     BOOST_TEST(!gp::llm::shape_section("sec_01", odd, sample::assignment()).faults.empty());
     BOOST_TEST(!gp::llm::shape_plan(odd, sample::assignment()).faults.empty());
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_key_that_is_repeated_without_end_is_a_fault_and_soon_told) {
+  const auto shaped_with = [](int count) {
+    Json section = sample::section();
+    section["shared"]["data"] = Json::array();
+    for (int i = 0; i < count; ++i)
+      section["shared"]["data"].push_back({{"key", "a"}, {"value", std::to_string(i)}});
+    return gp::llm::shape_section("sec_01", section, sample::assignment());
+  };
+  const auto most = shaped_with(100);
+  BOOST_REQUIRE(most.faults.empty());
+  BOOST_TEST(most.value.at("shared").at("data").size() == 100u);
+  BOOST_TEST(most.value.at("shared").at("data").at("a 100") == "99");
+
+  const auto begin = std::chrono::steady_clock::now();
+  for (const int count : {101, 2000}) {
+    const auto more = shaped_with(count);
+    BOOST_REQUIRE(more.faults.size() == 1u);
+    BOOST_TEST(more.faults[0].field == "sections.sec_01.shared.data");
+  }
+  BOOST_TEST((std::chrono::steady_clock::now() - begin < std::chrono::seconds(5)));  // it took a minute
+}
+
+BOOST_AUTO_TEST_CASE(a_section_may_be_as_long_as_its_check_allows_and_no_longer) {
+  const auto shaped_with = [](std::size_t size) {
+    Json section = sample::section();
+    section["shared"]["data"][0]["value"] = std::string(size, 'x');
+    return gp::llm::shape_section("sec_01", section, sample::assignment());
+  };
+  const std::size_t others = gp::dump_json(shaped_with(0).value).size();
+  const auto longest = shaped_with(64 * 1024 - others);
+  BOOST_TEST(longest.faults.empty());
+  BOOST_TEST(gp::project::check_section("sec_01", longest.value, sample::request()).empty());
+  const auto longer = shaped_with(64 * 1024 - others + 1);
+  BOOST_REQUIRE(longer.faults.size() == 1u);
+  BOOST_TEST(longer.faults[0].field == "sections.sec_01");
+  BOOST_TEST(longer.faults[0].problem == "must not be longer than 65536 bytes");
+  BOOST_TEST(longer.value.at("shared").at("data").is_array());  // not folded
 }
 
 BOOST_AUTO_TEST_CASE(prices_are_found_by_name_and_never_guessed) {

@@ -1,5 +1,6 @@
 #include "core/project/redaction.h"
 
+#include <chrono>
 #include <random>
 #include <string>
 
@@ -155,6 +156,25 @@ BOOST_AUTO_TEST_CASE(redacting_again_changes_nothing_and_utf8_stays_valid) {
 BOOST_AUTO_TEST_CASE(long_input_is_linear_work) {
   BOOST_TEST(redact(std::string(200'000, 'a') + "@").size() == 200'001u);
   BOOST_TEST(redact(std::string(200'000, '1')).size() == 200'000u);
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_comes_again_gets_the_next_free_number) {
+  gp::project::MemberNames names;
+  for (const char* name : {"a", "a 2", "b"}) BOOST_TEST(names.unique(name) == name);
+  BOOST_TEST(names.unique("a") == "a 3");
+  BOOST_TEST(names.unique("a 2") == "a 2 2");
+  BOOST_TEST(names.unique("a") == "a 4");
+  BOOST_TEST(names.unique("b") == "b 2");
+}
+
+BOOST_AUTO_TEST_CASE(thousands_of_names_that_become_equal_are_linear_work) {
+  Json value = Json::object();
+  for (int i = 0; i < 2000; ++i) value[std::to_string(i) + "@b.ae"] = i;
+  const auto begin = std::chrono::steady_clock::now();
+  BOOST_TEST(gp::project::redact_strings(value) == 2000);
+  BOOST_TEST((std::chrono::steady_clock::now() - begin < std::chrono::seconds(5)));  // it took a minute
+  BOOST_TEST(value.at("[email]") == 0);
+  BOOST_TEST(value.at("[email] 2000") == 1999);
 }
 
 BOOST_AUTO_TEST_CASE(every_text_of_a_value_is_cleaned_names_of_members_too) {
