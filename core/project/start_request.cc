@@ -101,6 +101,24 @@ bool is_plausible_email(const std::string& text) {
   return text.size() <= kMaxEmailBytes && text.find('@') <= 64 && RE2::FullMatch(text, pattern);
 }
 
+bool has_dot_segment(std::string_view path) {
+  for (;;) {
+    const auto end = path.find('/');
+    const std::string_view segment = path.substr(0, end);
+    if (segment == "." || segment == "..") return true;
+    if (end == std::string_view::npos) return false;
+    path.remove_prefix(end + 1);
+  }
+}
+
+/// An id is a part of a path: servers and clients resolve dot segments (RFC 3986 5.2.4), so that
+/// GET /status/<project_id> would never reach such a project.
+std::string read_project_id(BodyReader& body) {
+  std::string id = body.text("project_id", kMaxIdCharacters);
+  if (has_dot_segment(id)) return body.fail("project_id", "must not hold a path segment . or ..");
+  return id;
+}
+
 std::string read_grade_band(BodyReader& body) {
   static const RE2 pattern("([1-9]|1[0-2])(?:-([1-9]|1[0-2]))?");
   std::string band = body.optional_text("grade_band", 20);
@@ -128,7 +146,7 @@ std::variant<StartRequest, std::vector<Fault>> parse_start_request(const Json& b
   if (!body.is_object()) return std::vector<Fault>{{"", "must be a JSON object"}};
   BodyReader reader(body);
   StartRequest request;
-  request.project_id = ProjectId(reader.text("project_id", kMaxIdCharacters));
+  request.project_id = ProjectId(read_project_id(reader));
   request.chat_id = ChatId(reader.text("chat_id", kMaxIdCharacters));
   request.title = reader.optional_text("title", kMaxTextCharacters);
   request.topic = reader.text("topic", kMaxTextCharacters);

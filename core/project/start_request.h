@@ -14,7 +14,7 @@ namespace gp::project {
 /// What a teacher asks for: the body of POST /start after all checks. Strings are trimmed, valid UTF-8
 /// without controls.
 struct StartRequest {
-  ProjectId project_id;  ///< 1-128 characters
+  ProjectId project_id;  ///< 1-128 characters; no path segment is "." or ".."
   ChatId chat_id;        ///< 1-128 characters
   std::string title;     ///< empty where the caller sent none
   std::string topic;

@@ -77,6 +77,19 @@ BOOST_AUTO_TEST_CASE(limits_hold_at_both_ends) {
   BOOST_TEST(with("unknown", 1).empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_project_id_that_no_path_can_name_is_refused) {
+  const auto faults = [](const char* name, const char* id) {
+    Json body = sound_body();
+    body[name] = id;
+    return faulty_fields(body);
+  };
+  for (const char* id : {".", "..", " .. ", "./a", "../a", "a/.", "a/..", "a/../b", "a/./b", "/..", "a//../"})
+    BOOST_TEST((faults("project_id", id) == Fields{"project_id"}), id);
+  for (const char* id : {"...", "a.b", ".a", "a..", "a/.b/c", "a/b", "..a/b..", "%2e%2e", "/"})
+    BOOST_TEST(faults("project_id", id).empty(), id);
+  BOOST_TEST(faults("chat_id", "..").empty());  // no path holds it
+}
+
 BOOST_AUTO_TEST_CASE(only_an_address_is_an_address) {
   const auto accepts = [](const char* address) {
     Json body = sound_body();
