@@ -59,8 +59,14 @@ project::StartRequest request_from(const Options& options, const Config& config)
 
 ExitCode run(const Options& options) {
   const Config config = load_as_service(kRequired);
-  const auto outcome = runlog::RunIntake(config.database_url).start(request_from(options, config));
+  runlog::RunIntake intake(config.database_url, config.queue_max_runs);
+  const auto outcome = intake.start(request_from(options, config));
+  if (outcome.kind == runlog::StartOutcome::Kind::kQueueFull)
+    throw Error(ErrorKind::kUnavailable, "as many runs wait as may (QUEUE_MAX_RUNS); try again later");
   fmt::print("run {}\n", outcome.run_id.str());
+  if (outcome.request_differs)
+    fmt::print(stderr, "generate-project: the pair's run began with another request, which stays in force\n");
+  intake.ring();
   return follow(config, {outcome.run_id, 0}, false);
 }
 

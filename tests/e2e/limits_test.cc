@@ -127,6 +127,15 @@ BOOST_AUTO_TEST_CASE(a_full_queue_refuses_new_runs_and_still_answers_for_those_i
   BOOST_TEST(refused.json().at("code") == "queue_full");
   BOOST_TEST(std::stoi(refused.header("retry-after")) > 2);
   BOOST_TEST(e2e::metric("generate_project_starts_refused_total") >= 1);
+  const auto by_hand =
+      support::run(std::string(GP_BUILD_DIR) +
+                       "/handlers/generate-project run --project-id by_hand --chat-id c --topic Fractions "
+                       "--owner-email dana@school.ae",
+                   {{"DATABASE_URL", stack().database_url()},
+                    {"GP_ETC_DIR", "/nonexistent"},
+                    {"QUEUE_MAX_RUNS", std::to_string(kQueue)}});
+  BOOST_TEST(by_hand.exit_code == 69);
+  BOOST_TEST(by_hand.output.find("QUEUE_MAX_RUNS") != std::string::npos, by_hand.output);
   const Reply waiting = stack().post_start(body_of(fmt::format("fills_{}", kPerOwner), "carla"));
   BOOST_TEST(waiting.status == 200);
   BOOST_TEST(waiting.json().at("run_id") == runs[kPerOwner]);
