@@ -196,7 +196,9 @@ BOOST_AUTO_TEST_CASE(other_methods_are_refused_with_allow) {
         std::tuple{"POST", "/events/stream", "GET, HEAD, OPTIONS"},
         std::tuple{"PUT", "/health", "GET, HEAD, OPTIONS"},
         std::tuple{"GET", "/runs/6f1c9d2e-7b1a-4c55-9a60-0d9f2f1f3f10/cancel", "POST, OPTIONS"},
-        std::tuple{"POST", "/metrics", "GET, HEAD, OPTIONS"}}) {
+        std::tuple{"POST", "/metrics", "GET, HEAD, OPTIONS"}, std::tuple{"TRACE", "/start", "POST, OPTIONS"},
+        std::tuple{"TRACE", "/runs/6f1c9d2e-7b1a-4c55-9a60-0d9f2f1f3f10/cancel?x", "POST, OPTIONS"},
+        std::tuple{"TRACE", "/status/p", "GET, HEAD, OPTIONS"}, std::tuple{"TRACE", "/", "GET, HEAD"}}) {
     const Reply reply = send(method, target);
     check_problem(reply, 405, "method_not_allowed");
     BOOST_TEST(reply.header("allow") == allow);
