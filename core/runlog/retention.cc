@@ -32,10 +32,12 @@ PrunedRuns Retention::prune_some(std::chrono::seconds retention, int limit) {
   return pruned;
 }
 
-std::vector<ExpiredRun> Retention::find_expired(std::span<const RunId> runs) {
+std::vector<ExpiredRun> Retention::find_expired(std::span<const RunId> runs,
+                                                std::optional<std::chrono::seconds> retention) {
   std::vector<std::string> ids;
   for (const RunId& run_id : runs) ids.push_back(run_id.str());
-  const auto rows = impl_->session.run(sql::kFindExpired, {pg::Param::array(ids)});
+  const auto due_s = retention ? pg::Param(retention->count()) : pg::Param(std::nullopt);
+  const auto rows = impl_->session.run(sql::kFindExpired, {pg::Param::array(ids), due_s});
   std::vector<ExpiredRun> expired;
   for (int row = 0; row < rows.size(); ++row)
     expired.push_back({RunId(rows.text(row, "run_id")), rows.flag(row, "is_unknown")});

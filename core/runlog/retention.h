@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -20,7 +21,7 @@ struct PrunedRuns {
 /// A run that this host may still keep something of although the log does not.
 struct ExpiredRun {
   RunId run_id;
-  bool is_unknown = false;  ///< there is no such run; else it has been pruned
+  bool is_unknown = false;  ///< there is no such run; else it has been pruned, or is due
 };
 
 /// The end of a run's life in the log: the events of runs that ended longer ago than the retention are
@@ -43,8 +44,10 @@ class Retention {
   /// left that is not in somebody else's hands.
   PrunedRuns prune_some(std::chrono::seconds retention, int limit);
 
-  /// Those of `runs` that are not in the log any more.
-  std::vector<ExpiredRun> find_expired(std::span<const RunId> runs);
+  /// Those of `runs` that are not in the log any more and, given a retention, those that prune_some would
+  /// prune by it.
+  std::vector<ExpiredRun> find_expired(std::span<const RunId> runs,
+                                       std::optional<std::chrono::seconds> retention = std::nullopt);
 
  private:
   struct Impl;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -96,11 +97,13 @@ class Pruning {
     fmt::print("{} the cached events of {} runs\n", is_done ? verb_ : "could not remove", pruned.size());
   }
 
-  static std::vector<runlog::ExpiredRun> find_expired(runlog::Retention& retention,
-                                                      std::span<const RunId> runs) {
+  /// A dry run has pruned nothing: what is due counts as well.
+  std::vector<runlog::ExpiredRun> find_expired(runlog::Retention& retention,
+                                               std::span<const RunId> runs) const {
+    const auto due = is_dry_run_ ? std::optional(config_.retention_s) : std::nullopt;
     std::vector<runlog::ExpiredRun> expired;
     for (; !runs.empty(); runs = runs.subspan(std::min(kAskAtOnce, runs.size()))) {
-      for (auto& run : retention.find_expired(runs.first(std::min(kAskAtOnce, runs.size()))))
+      for (auto& run : retention.find_expired(runs.first(std::min(kAskAtOnce, runs.size())), due))
         expired.push_back(std::move(run));
     }
     return expired;

@@ -149,6 +149,17 @@ BOOST_FIXTURE_TEST_CASE(what_has_expired_is_told_apart_from_what_was_never_there
   }
 }
 
+BOOST_FIXTURE_TEST_CASE(what_would_be_pruned_is_told_as_expired_where_a_retention_is_given, Runs) {
+  const auto due = add("a", "complete", 50);
+  const std::vector<gp::RunId> asked = {due, add("b", "complete", 1), add("c", "running", 0)};
+  Retention log(url());
+  BOOST_TEST(log.find_expired(asked).empty());
+  const auto expired = log.find_expired(asked, hours(48));
+  BOOST_REQUIRE(expired.size() == 1u);
+  BOOST_TEST((expired.front().run_id == due));
+  BOOST_TEST(!expired.front().is_unknown);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_pruned_run_that_ended_in_error_begins_anew_and_a_complete_one_stays_complete,
                         Runs) {
   const auto failed = add("failed", "error", 50);
