@@ -11,6 +11,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "core/base/json.h"
+
 namespace gp {
 namespace {
 
@@ -71,13 +73,14 @@ constexpr std::array kSettings = {
             1099511627776},
     Setting{"SPOOL_MAX_AGE_S", &C::spool_max_age_s, "604800", "60-31536000", "s",
             "Confirmed events are kept for replay so long", 60, 31536000},
-    Setting{"CSV_BASE_URL", &C::csv_base_url, "", "a URL, or empty", "",
+    Setting{"CSV_BASE_URL", &C::csv_base_url, "", "an http(s) URL, or empty", "",
             "Where CSV_LOG_DIR is published, for logs.csv_url"},
     Setting{"RETENTION_S", &C::retention_s, "7776000", "0-315360000", "s",
             "Events and CSV logs of runs that ended longer ago are removed by prune; 0 keeps everything", 0,
             315360000},
 
-    Setting{"CORS_ALLOWED_ORIGINS", &C::cors_allowed_origins, "*", "* or origins separated by commas", "",
+    Setting{"CORS_ALLOWED_ORIGINS", &C::cors_allowed_origins, "*",
+            "* or origins (scheme://host[:port]) separated by commas", "",
             "Web origins that may call the service"},
     Setting{"BODY_LIMIT_BYTES", &C::body_limit_bytes, "65536", "1024-65536", "bytes",
             "Largest request body; nginx's site lets no more through", 1024, 65536},
@@ -166,6 +169,9 @@ class Reader {
   void add_fault(const Setting& setting, std::string problem) {
     faults_.push_back({std::string(setting.name), std::move(problem)});
   }
+  void refuse(const Setting& setting, const std::string& text) {
+    add_fault(setting, fmt::format("{} is not allowed; allowed: {}", shown(setting, text), setting.allowed));
+  }
   std::vector<Fault> take_faults() { return std::move(faults_); }
 
  private:
@@ -184,9 +190,6 @@ class Reader {
     assign(setting, text, seconds);
     target = std::chrono::seconds(seconds);
   }
-  void refuse(const Setting& setting, const std::string& text) {
-    add_fault(setting, fmt::format("{} is not allowed; allowed: {}", shown(setting, text), setting.allowed));
-  }
 
   Config& config_;
   std::vector<Fault> faults_;
@@ -196,29 +199,86 @@ const Setting& find_setting(std::string_view name) {
   return *std::find_if(kSettings.begin(), kSettings.end(), [&](const Setting& s) { return s.name == name; });
 }
 
+bool consists_of(std::string_view text, std::string_view characters) {
+  return !text.empty() && text.find_first_not_of(characters) == std::string_view::npos;
+}
+
+/// http:// or https://, and a host behind it.
 bool is_http_url(const std::string& text) {
-  return text.starts_with("http://") || text.starts_with("https://");
+  const bool has_scheme = text.starts_with("http://") || text.starts_with("https://");
+  if (!has_scheme || text.find_first_of(" \t\r\n") != std::string::npos) return false;
+  const auto host = text.find("://") + 3;
+  return host < text.size() && std::string_view("/?#:@").find(text[host]) == std::string_view::npos;
+}
+
+bool is_temperature(const std::string& text) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  return *end == '\0' && value >= 0 && value <= 2;
+}
+
+bool is_json_object(const std::string& text) {
+  try {
+    return parse_json(text).is_object();
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+constexpr std::string_view kAlphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+/// host[:port], an IPv6 address in brackets.
+bool is_host_and_port(std::string_view text) {
+  const bool is_bracketed = text.starts_with('[');
+  const auto end =
+      is_bracketed ? text.find(']') + 1 : std::min(text.find(':'), text.size());  // npos + 1 is 0
+  const std::string_view host = text.substr(0, end);
+  const std::string_view port = text.substr(end);
+  const bool is_host = is_bracketed ? end > 2 && consists_of(host, "[]:.0123456789abcdefABCDEF")
+                                    : consists_of(host, std::string(kAlphanumeric) + ".-_");
+  if (!is_host || port.empty()) return is_host;
+  const auto number = parse_number(std::string(port.substr(1)));
+  return port.front() == ':' && number && *number >= 1 && *number <= 65535;
+}
+
+/// What a browser sends as Origin (RFC 6454, section 7): scheme://host[:port], or null for a page from a file
+/// or a sandboxed frame.
+bool is_origin(std::string_view text) {
+  if (text == "null") return true;
+  const auto colon = text.find("://");
+  return colon != std::string_view::npos &&
+         consists_of(text.substr(0, colon), std::string(kAlphanumeric) + "+-.") &&
+         is_host_and_port(text.substr(colon + 3));
+}
+
+/// Blanks, and commas with nothing between them, do no harm: http::Cors passes over them.
+bool are_origins(std::string text) {
+  std::erase(text, ' ');
+  for (std::string_view left = text; !left.empty();) {
+    const std::string_view origin = left.substr(0, left.find(','));
+    if (!origin.empty() && origin != "*" && !is_origin(origin)) return false;
+    left.remove_prefix(std::min(origin.size() + 1, left.size()));
+  }
+  return true;
 }
 
 /// What one row of the table cannot say: rules between settings, and formats.
 void check_formats(const Config& config, Reader& reader) {
-  if (!is_http_url(config.openai_base_url)) {
-    reader.add_fault(find_setting("OPENAI_BASE_URL"),
-                     fmt::format("'{}' is not allowed; allowed: an http(s) URL", config.openai_base_url));
-  }
+  const auto check = [&](std::string_view name, const std::string& text, auto&& fits) {
+    if (!fits(text)) reader.refuse(find_setting(name), text);
+  };
+  const auto check_given = [&](std::string_view name, const std::string& text, auto&& fits) {
+    if (!text.empty()) check(name, text, fits);
+  };
+  check("OPENAI_BASE_URL", config.openai_base_url, is_http_url);
+  check("CORS_ALLOWED_ORIGINS", config.cors_allowed_origins, are_origins);
+  check_given("LLM_TEMPERATURE", config.llm_temperature, is_temperature);
+  check_given("LLM_EXTRA_JSON", config.llm_extra_json, is_json_object);
+  check_given("CSV_BASE_URL", config.csv_base_url, is_http_url);
   if (config.lease_beat_s * 2 > config.lease_s) {
     reader.add_fault(find_setting("LEASE_BEAT_S"),
                      fmt::format("'{}' is not allowed; allowed: at most half of LEASE_S ({})",
                                  config.lease_beat_s.count(), config.lease_s.count()));
-  }
-  if (!config.llm_temperature.empty()) {
-    char* end = nullptr;
-    const double value = std::strtod(config.llm_temperature.c_str(), &end);
-    if (*end != '\0' || !(value >= 0 && value <= 2)) {
-      reader.add_fault(find_setting("LLM_TEMPERATURE"),
-                       fmt::format("'{}' is not allowed; allowed: a number from 0 to 2, or empty",
-                                   config.llm_temperature));
-    }
   }
 }
 

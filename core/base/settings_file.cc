@@ -55,7 +55,7 @@ bool is_secret(std::string_view name) {
 
 }  // namespace
 
-std::map<std::string, std::string> parse_settings_file(std::string_view text) {
+std::map<std::string, std::string> parse_settings_file(std::string_view text, std::string_view path) {
   std::map<std::string, std::string> values;
   std::vector<Fault> faults;
   int number = 0;
@@ -69,7 +69,7 @@ std::map<std::string, std::string> parse_settings_file(std::string_view text) {
     const auto value = value_of(trimmed(line.substr(std::min(equals + 1, line.size()))));
     const std::string_view name = trimmed(line.substr(0, equals));
     if (equals == line.size() || !is_name(name) || !value) {
-      faults.push_back({fmt::format("line {}", number),
+      faults.push_back({fmt::format("{}, line {}", path, number),
                         "is not NAME=value; a value may stand in quotes, backslashes are not understood"});
       continue;
     }
@@ -80,7 +80,8 @@ std::map<std::string, std::string> parse_settings_file(std::string_view text) {
 }
 
 Environment settings_in(const std::string& folder) {
-  auto values = parse_settings_file(read_file(folder + "/generate-project.conf").value_or(""));
+  const std::string path = folder + "/generate-project.conf";
+  auto values = parse_settings_file(read_file(path).value_or(""), path);
   return [folder, values = std::move(values)](std::string_view name) -> std::optional<std::string> {
     const auto found = values.find(std::string(name));
     if (found != values.end() && !found->second.empty()) return found->second;

@@ -92,6 +92,45 @@ BOOST_AUTO_TEST_CASE(a_beat_longer_than_half_a_lease_is_refused) {
   BOOST_TEST(faults[0].field == "LEASE_BEAT_S");
 }
 
+BOOST_AUTO_TEST_CASE(extra_json_that_is_not_an_object_is_refused_by_name) {
+  for (const char* text : {"{'a': 1}", "[1]", "3", "{\"a\": 1} x", "{\"a\": 1, \"a\": 2}", "  "}) {
+    const auto faults = faults_of({{"LLM_EXTRA_JSON", text}});
+    BOOST_REQUIRE_MESSAGE(faults.size() == 1, text);
+    BOOST_TEST(faults[0].field == "LLM_EXTRA_JSON");
+    BOOST_TEST(faults[0].problem.ends_with("is not allowed; allowed: a JSON object, or empty"));
+  }
+  for (const char* text : {"", "{}", " {\"store\": false} "})
+    BOOST_TEST(faults_of({{"LLM_EXTRA_JSON", text}}).empty(), text);
+}
+
+BOOST_AUTO_TEST_CASE(an_origin_that_no_browser_sends_is_refused) {
+  for (const char* text : {"https://a.example/", "https://a.example/app", "a.example", "https://",
+                           "://a.example", "https://a:", "https://a:0", "https://a:70000", "https://a:x",
+                           "https://*.a.example", "https://u@a.example", "https://[::1", "https://[]",
+                           "https://[::1]x", "https://a?b", "https://a\t", "https://a,b"}) {
+    const auto faults = faults_of({{"CORS_ALLOWED_ORIGINS", text}});
+    BOOST_REQUIRE_MESSAGE(faults.size() == 1, text);
+    BOOST_TEST(faults[0].field == "CORS_ALLOWED_ORIGINS");
+  }
+  for (const char* text : {"", "*", "null", "https://a.example", "http://localhost:3000", "http://[::1]:8080",
+                           " https://a.example , http://b ,", "*,https://a", "chrome-extension://abc", " , "})
+    BOOST_TEST(faults_of({{"CORS_ALLOWED_ORIGINS", text}}).empty(), text);
+}
+
+BOOST_AUTO_TEST_CASE(a_url_without_scheme_or_host_is_refused) {
+  for (const char* name : {"CSV_BASE_URL", "OPENAI_BASE_URL"}) {
+    for (const char* text : {"logs.example", "/logs", "ftp://a.example", "http://", "https:///logs",
+                             "http://:80", "http://a b"}) {
+      const auto faults = faults_of({{name, text}});
+      BOOST_REQUIRE_MESSAGE(faults.size() == 1, text);
+      BOOST_TEST(faults[0].field == name);
+    }
+    for (const char* text :
+         {"", "http://127.0.0.1:8081/v1", "https://logs.example", "https://a.example/logs/"})
+      BOOST_TEST(faults_of({{name, text}}).empty(), text);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(help_and_sample_show_every_setting) {
   for (const gp::Setting& setting : gp::settings()) {
     BOOST_TEST(gp::settings_help().find(setting.name) != std::string::npos);

@@ -11,7 +11,7 @@ namespace {
 
 std::string faulty_lines(const std::string& text) {
   try {
-    gp::parse_settings_file(text);
+    gp::parse_settings_file(text, "f");
     return {};
   } catch (const gp::ConfigError& error) {
     std::string lines;
@@ -27,7 +27,8 @@ BOOST_AUTO_TEST_SUITE(settings_file)
 BOOST_AUTO_TEST_CASE(lines_comments_and_quotes_are_read_as_systemd_reads_them) {
   const auto values = gp::parse_settings_file(
       "# a comment\n; another\n\nPORT=8081\n  MODEL_PRIMARY = gpt-x  \nLOG_LEVEL='debug'\n"
-      "LLM_EXTRA_JSON=\"{'a': 1}\"\nCSV_BASE_URL=\n");
+      "LLM_EXTRA_JSON=\"{'a': 1}\"\nCSV_BASE_URL=\n",
+      "f");
   BOOST_TEST(values.at("PORT") == "8081");
   BOOST_TEST(values.at("LOG_LEVEL") == "debug");
   BOOST_TEST(values.at("LLM_EXTRA_JSON") == "{'a': 1}");
@@ -35,9 +36,10 @@ BOOST_AUTO_TEST_CASE(lines_comments_and_quotes_are_read_as_systemd_reads_them) {
 }
 
 BOOST_AUTO_TEST_CASE(wrong_lines_are_named_by_their_number_and_never_shown) {
-  BOOST_TEST(faulty_lines("PORT=1\nno equals\nA=\"open\n1X=2\nB=a\\nb\n") == "line 2;line 3;line 4;line 5;");
+  BOOST_TEST(faulty_lines("PORT=1\nno equals\nA=\"open\n1X=2\nB=a\\nb\n") ==
+             "f, line 2;f, line 3;f, line 4;f, line 5;");
   try {
-    gp::parse_settings_file("OPENAI_API_KEY=\"sk-hunter2\n");
+    gp::parse_settings_file("OPENAI_API_KEY=\"sk-hunter2\n", "f");
     BOOST_FAIL("it was taken");
   } catch (const gp::ConfigError& error) {
     BOOST_TEST(std::string(error.what()).find("hunter2") == std::string::npos);
@@ -49,7 +51,16 @@ BOOST_AUTO_TEST_CASE(the_sample_that_is_installed_can_be_read_with_every_line_in
   for (auto at = sample.find("\n#"); at != std::string::npos; at = sample.find("\n#", at + 1)) {
     if (sample.at(at + 2) != ' ') sample.erase(at + 1, 1);
   }
-  BOOST_TEST(gp::parse_settings_file(sample).size() == gp::settings().size());
+  BOOST_TEST(gp::parse_settings_file(sample, "f").size() == gp::settings().size());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_wrong_line_of_an_installed_service_is_told_with_the_path_of_its_file,
+                        support::TempFolder) {
+  const std::string file = path() + "/generate-project.conf";
+  std::ofstream(file) << "PORT=1\nno equals\n";
+  BOOST_CHECK_EXCEPTION(gp::settings_in(path()), gp::ConfigError, [&](const gp::ConfigError& error) {
+    return std::string(error.what()).find(file + ", line 2: is not NAME=value") != std::string::npos;
+  });
 }
 
 BOOST_FIXTURE_TEST_CASE(the_file_goes_before_a_credential_and_the_environment_before_both,
