@@ -77,7 +77,7 @@ NginxLimits read_nginx_limits(const std::string& nginx_dir) {
   const fs::path main = fs::path(nginx_dir) / "nginx.conf";
   std::error_code ignored;
   if (!fs::exists(main, ignored))
-    throw Error(ErrorKind::kNotFound, fmt::format("there is no {}: is nginx installed?", main.string()));
+    throw Error(ErrorKind::kUnavailable, fmt::format("there is no {}: is nginx installed?", main.string()));
   NginxLimits limits = parse_nginx_limits(read_file(main));
   for (const auto& entry : fs::directory_iterator(fs::path(nginx_dir) / "modules-enabled", ignored)) {
     if (entry.path().extension() == ".conf") limits = parse_nginx_limits(read_file(entry.path()), limits);

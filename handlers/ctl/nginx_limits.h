@@ -24,7 +24,7 @@ struct NginxLimits {
 inline constexpr std::int64_t kUsualFiles = 1024;  ///< the soft limit that systemd gives a service by default
 
 /// Reads nginx.conf in `nginx_dir` and the files of modules-enabled, which stand in the main context too.
-/// Throws Error(kNotFound) where there is no nginx.conf.
+/// Throws Error(kUnavailable) where there is no nginx.conf.
 NginxLimits read_nginx_limits(const std::string& nginx_dir);
 
 /// The words of a configuration without its comments; `{`, `}` and `;` are words. Quotes are not understood.

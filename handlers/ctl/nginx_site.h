@@ -31,7 +31,7 @@ struct SiteValues {
 };
 
 /// The whole site as one file, the snippets put in where the template includes them. Throws Error(kBadInput)
-/// naming the option that cannot stand in a configuration, Error(kNotFound) where a template is missing.
+/// naming the option that cannot stand in a configuration, Error(kUnavailable) where a template is missing.
 std::string render_site(const std::string& templates_dir, const SiteValues& values);
 
 /// What render_site() made `text` of, as far as people choose it: port, host names and certificate. A port of

@@ -23,6 +23,7 @@
 #include "core/base/settings_file.h"
 #include "core/base/unique_fd.h"
 #include "handlers/ctl/command.h"
+#include "handlers/ctl/doctor/checks.h"
 #include "handlers/ctl/host.h"
 #include "handlers/ctl/nginx_site.h"
 #include "handlers/ctl/program.h"
@@ -292,8 +293,8 @@ void add_setup(CLI::App& app, Chosen& chosen) {
   sub->add_flag("--dry-run", options->dry_run, "Only show the steps");
   sub->add_option("--openai-api-key-file", options->key_file, "A file that holds the provider's key")
       ->check(CLI::ExistingFile);
-  sub->add_option("--skip-check", options->skip,
-                  "A part for doctor to leave out; may be given several times");
+  sub->add_option("--skip-check", options->skip, "A part for doctor to leave out; may be given several times")
+      ->check(CLI::IsMember(doctor::parts()));
   sub->add_option("--nginx-dir", options->nginx_dir, "Where nginx.conf is")->capture_default_str();
   for (const char* name : {"--port", "--server-name", "--tls-cert", "--tls-key"}) {
     sub->add_option_function<std::string>(
@@ -304,6 +305,7 @@ void add_setup(CLI::App& app, Chosen& chosen) {
         },
         "As for nginx-site");
   }
+  sub->get_option("--port")->check(CLI::Range(1, 65535));
   sub->callback([=, &chosen] { chosen = [=] { return set_up(*options); }; });
 }
 

@@ -29,7 +29,7 @@ std::string read_template(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) {
     throw Error(
-        ErrorKind::kNotFound,
+        ErrorKind::kUnavailable,
         fmt::format("there is no {}; GP_DATA_DIR may name the folder that holds nginx/", path.string()));
   }
   return std::string{std::istreambuf_iterator<char>(file), {}};

@@ -15,6 +15,9 @@ namespace {
 
 constexpr std::string_view kRequired[] = {"DATABASE_URL"};
 
+/// Far beyond what a run can have.
+constexpr std::int64_t kMaxEventId = 1'000'000'000;
+
 struct Options {
   std::string run_id;
   std::int64_t after = 0;
@@ -33,7 +36,8 @@ void add_tail(CLI::App& app, Chosen& chosen) {
   const auto options = std::make_shared<Options>();  // shared by the parser and what it chooses
   CLI::App* sub = app.add_subcommand("tail", "Follow a run until it has ended");
   sub->add_option("run_id", options->run_id, "The run")->required();
-  sub->add_option("--after", options->after, "Only events after this id")->check(CLI::NonNegativeNumber);
+  sub->add_option("--after", options->after, "Only events after this id")
+      ->check(CLI::Range(std::int64_t{0}, kMaxEventId));
   sub->add_flag("--json", options->json, "One JSON object a line");
   sub->callback([=, &chosen] { chosen = [=] { return tail(*options); }; });
 }

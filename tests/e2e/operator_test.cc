@@ -253,7 +253,11 @@ BOOST_AUTO_TEST_CASE(prune_removes_old_runs_everywhere_and_their_streams_answer_
   const std::string logs = stack().folder() + "/state/logs/";
   BOOST_REQUIRE(fs::exists(logs + old_id + ".csv"));
 
-  BOOST_TEST(holds(program("prune --dry-run").output, "of 1 runs from the database"));
+  const std::string foretold = program("prune --dry-run").output;
+  BOOST_TEST(holds(foretold, "of 1 runs from the database"), foretold);
+  BOOST_TEST(holds(foretold, "would remove the CSV logs of 1 runs"), foretold);
+  BOOST_TEST(holds(foretold, "would remove the cached events of 1 runs"), foretold);
+  BOOST_TEST(fs::exists(logs + old_id + ".csv"));
   BOOST_TEST(stack().get("/events?run_id=" + old_id).status == 200);
   const auto outcome = program("prune");
   BOOST_TEST(outcome.exit_code == 0, outcome.output);
@@ -441,6 +445,13 @@ BOOST_AUTO_TEST_CASE(doctor_finds_nothing_wrong_here_and_what_is_broken_elsewher
   const auto broken = doctor();
   BOOST_TEST(broken.exit_code == 1);
   BOOST_TEST(holds(broken.output, "does not know no-such-model"), broken.output);
+}
+
+BOOST_AUTO_TEST_CASE(what_the_command_line_refuses_and_what_is_not_there_have_their_exit_codes) {
+  for (const char* arguments : {"sttings", "setup --dry-run --port abc", "setup --dry-run --skip-check bogus",
+                                "tail 00000000-0000-4000-8000-000000000000 --after x"})
+    BOOST_TEST(program(arguments).exit_code == 64, arguments);
+  BOOST_TEST(program("nginx-site --enable --nginx-dir /nope").exit_code == 69);
 }
 
 BOOST_AUTO_TEST_CASE(setup_shows_its_steps_without_doing_them) {

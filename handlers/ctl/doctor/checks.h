@@ -60,11 +60,13 @@ Finding judge_model(const std::string& setting, const std::string& model, const 
 Findings check_clock(std::optional<std::chrono::milliseconds> database_ahead,
                      std::optional<std::chrono::milliseconds> provider_ahead);
 
+/// The parts that can be left out, by name.
+std::vector<std::string> parts();
+
 /// What to look at.
 struct Scope {
   std::string nginx_dir = "/etc/nginx";
-  std::vector<std::string>
-      skip;  ///< parts to leave out: "database", "spool", "log_folder", "nginx", "llm", "clock"
+  std::vector<std::string> skip;  ///< those of parts() that are left out
 };
 
 /// All of it, in the order above. Becomes the service's account on its way, as load_as_service does.

@@ -78,6 +78,10 @@ ExitCode report(const Options& options) {
 
 }  // namespace
 
+std::vector<std::string> doctor::parts() {
+  return {"database", "spool", "log_folder", "nginx", "llm", "clock"};
+}
+
 Findings doctor::examine(const Scope& scope) { return Examination(scope).run(); }
 
 void add_doctor(CLI::App& app, Chosen& chosen) {
@@ -85,7 +89,7 @@ void add_doctor(CLI::App& app, Chosen& chosen) {
   CLI::App* sub = app.add_subcommand("doctor", "Look at everything the service needs, and say what to do");
   sub->add_flag("--json", options->json, "One JSON object");
   sub->add_option("--skip", options->scope.skip, "Leave out a part; may be given several times")
-      ->check(CLI::IsMember({"database", "spool", "log_folder", "nginx", "llm", "clock"}));
+      ->check(CLI::IsMember(doctor::parts()));
   sub->add_option("--nginx-dir", options->scope.nginx_dir, "Where nginx.conf is")->capture_default_str();
   sub->callback([=, &chosen] { chosen = [=] { return report(*options); }; });
 }

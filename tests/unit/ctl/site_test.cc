@@ -1,9 +1,10 @@
-// The site of nginx, with the real nginx as judge, and the steps of setup.
+// The site of nginx, with the real nginx as judge, the steps of setup, and what the command line refuses.
 
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
 
 #include <boost/test/unit_test.hpp>
@@ -16,6 +17,7 @@
 #include "core/base/error.h"
 #include "core/base/unique_fd.h"
 #include "handlers/ctl/command.h"
+#include "handlers/ctl/nginx_limits.h"
 #include "handlers/ctl/nginx_site.h"
 #include "tests/support/shell.h"
 
@@ -86,7 +88,23 @@ std::string generate_project(const std::string& arguments) {
   return support::read_file(file);
 }
 
+/// What the command line says to arguments that it refuses; empty where it takes them. Runs nothing.
+std::string refusal(const std::string& arguments) {
+  CLI::App app;
+  gp::ctl::Chosen chosen;
+  gp::ctl::add_commands(app, chosen);
+  try {
+    app.parse(arguments);
+    return {};
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream text;
+    app.exit(error, text, text);
+    return text.str();
+  }
+}
+
 bool is_conflict(const Error& error) { return error.kind() == ErrorKind::kConflict; }
+bool is_unavailable(const Error& error) { return error.kind() == ErrorKind::kUnavailable; }
 bool is_bad_input(const Error& error) { return error.kind() == ErrorKind::kBadInput; }
 bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
@@ -247,6 +265,12 @@ BOOST_FIXTURE_TEST_CASE(a_port_that_another_program_has_on_an_address_of_ipv6_al
   BOOST_CHECK_NO_THROW(gp::ctl::require_port(path(), port));
 }
 
+BOOST_FIXTURE_TEST_CASE(a_host_without_nginx_or_without_the_templates_is_something_that_cannot_be_reached,
+                        support::TempFolder) {
+  BOOST_CHECK_EXCEPTION(gp::ctl::read_nginx_limits(path()), Error, is_unavailable);
+  BOOST_CHECK_EXCEPTION(gp::ctl::render_site(path(), values()), Error, is_unavailable);
+}
+
 BOOST_AUTO_TEST_CASE(a_value_that_could_begin_another_directive_is_refused) {
   const auto render = [](const SiteValues& given) { gp::ctl::render_site(kTemplates, given); };
   auto given = values();
@@ -278,6 +302,33 @@ BOOST_FIXTURE_TEST_CASE(the_services_that_read_a_new_secret_are_restarted_and_no
   BOOST_TEST(holds(generate_project(with_key), "systemctl try-restart generate-project-worker.service\n"));
   BOOST_TEST(!holds(generate_project("setup --dry-run"), "try-restart"));
   ::unsetenv("DATABASE_URL");
+}
+
+BOOST_AUTO_TEST_CASE(a_port_or_a_part_that_a_later_step_would_refuse_is_refused_at_once) {
+  for (const char* port : {"abc", "0", "65536"})
+    BOOST_TEST(holds(refusal(fmt::format("setup --port {}", port)), "--port"), port);
+  BOOST_TEST(holds(refusal("setup --skip-check bogus"), "--skip-check"));
+  BOOST_TEST(refusal("setup --port 8443 --skip-check llm --skip-check nginx") == "");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(command_line)
+
+BOOST_AUTO_TEST_CASE(a_command_that_does_not_exist_is_named) {
+  BOOST_TEST(holds(refusal("sttings"), "There is no such command: sttings"));
+  BOOST_TEST(holds(refusal("sttings --sample"), "There is no such command: sttings"));
+  BOOST_TEST(holds(refusal("--smaple"), "There is no such option: --smaple"));
+  BOOST_TEST(holds(refusal(""), "subcommand is required"));
+  BOOST_TEST(holds(refusal("tail"), "run_id is required"));
+}
+
+BOOST_AUTO_TEST_CASE(an_event_id_that_is_none_is_refused_with_a_range_that_can_be_read) {
+  for (const char* id : {"x", "-1", "1.5", "1000000001"}) {
+    const std::string text = refusal(fmt::format("tail r --after {}", id));
+    BOOST_TEST(holds(text, fmt::format("Value {} not in range 0 to 1000000000\n", id)), text);
+  }
+  BOOST_TEST(refusal("tail r --after 0") == "");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
