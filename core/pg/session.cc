@@ -44,17 +44,25 @@ std::string first_line(const char* message) {
 
 void ignore_notice(void*, const PGresult*) {}
 
+/// Waits until libpq can be asked for an answer without blocking, or the connection is lost; false where
+/// neither has happened after `patience`.
+bool is_answered_within(PGconn* conn, std::chrono::milliseconds patience) {
+  for (const SteadyTime deadline = steady_now() + patience; PQisBusy(conn) != 0;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_now());
+    if (left.count() <= 0) return false;
+    pollfd entry{PQsocket(conn), POLLIN, 0};
+    ::poll(&entry, 1, static_cast<int>(left.count()));
+    if (PQconsumeInput(conn) == 0) return true;
+  }
+  return true;
+}
+
 /// The answer to a first statement. Throws Error(kUnavailable) where none comes within kFirstAnswer: not all
 /// that lets a client in serves it, such as a pooler whose server is away.
 ResultPtr ask_at_first(PGconn* conn, const char* sql) {
   PQsendQuery(conn, sql);
-  for (const SteadyTime deadline = steady_now() + kFirstAnswer; PQisBusy(conn) != 0;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_now());
-    if (left.count() <= 0) throw Error(ErrorKind::kUnavailable, "the server does not answer");
-    pollfd entry{PQsocket(conn), POLLIN, 0};
-    ::poll(&entry, 1, static_cast<int>(left.count()));
-    if (PQconsumeInput(conn) == 0) break;
-  }
+  if (!is_answered_within(conn, kFirstAnswer))
+    throw Error(ErrorKind::kUnavailable, "the server does not answer");
   ResultPtr answer(PQgetResult(conn));
   while (ResultPtr(PQgetResult(conn))) {
   }
@@ -150,17 +158,8 @@ void Session::Impl::fail(const PGresult* result, std::string_view what) const {
 }
 
 void Session::Impl::wait_for_answer() const {
-  if (patience.count() == 0) return;
-  for (const SteadyTime deadline = steady_now() + patience; PQisBusy(conn.get()) != 0;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_now());
-    if (left.count() <= 0) {
-      ::shutdown(PQsocket(conn.get()), SHUT_RDWR);
-      return;
-    }
-    pollfd entry{PQsocket(conn.get()), POLLIN, 0};
-    ::poll(&entry, 1, static_cast<int>(left.count()));
-    if (PQconsumeInput(conn.get()) == 0) return;
-  }
+  if (patience.count() == 0 || is_answered_within(conn.get(), patience)) return;
+  ::shutdown(PQsocket(conn.get()), SHUT_RDWR);
 }
 
 ResultPtr Session::Impl::take_answer() const {
