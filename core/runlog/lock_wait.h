@@ -20,6 +20,13 @@ enum class LockScope { kSession, kTransaction };
 /// pooler is between (pg::Session::is_pooled).
 pg::Call limit_lock_wait(std::chrono::milliseconds patience, LockScope scope);
 
+/// Runs `call`, and prepares it at its first use, as transactions of their own in which no lock is waited for
+/// longer than kLockPatience. Outside of a transaction.
+pg::Result run_impatiently(pg::Session& session, const pg::Call& call);
+
+/// Is the database, or the way to it, away? Ask is_lock_timeout first, where that is to be told apart.
+bool is_away(const Error& error);
+
 /// Was a lock not to be had in time? Error(kUnavailable), but the database is not away.
 bool is_lock_timeout(const Error& error);
 

@@ -31,20 +31,6 @@ bool is_one_of(std::span<const std::string_view> beginnings, const Error& error)
                              [&](std::string_view beginning) { return error.code().starts_with(beginning); });
 }
 
-void prepare_impatiently(pg::Session& session, const pg::Statement& statement) {
-  pg::Transaction transaction(session);
-  session.run(limit_lock_wait(kLockPatience, LockScope::kTransaction));
-  session.prepare(statement);
-  transaction.commit();
-}
-
-/// As one transaction; waits for no lock of the calling app for long.
-pg::Result run_impatiently(pg::Session& session, const pg::Call& call) {
-  if (!session.is_prepared(call.statement)) prepare_impatiently(session, call.statement);
-  const std::array<pg::Call, 2> calls = {{limit_lock_wait(kLockPatience, LockScope::kTransaction), call}};
-  return session.run_together(calls).back();
-}
-
 }  // namespace
 
 bool ensure_project(pg::Session& session, const RunId& run_id, const project::StartRequest& request) {

@@ -75,8 +75,7 @@ CancelOutcome RunCanceller::cancel(const RunId& run_id) {
       // A session that idled through a restart of the database is found broken only now: once more. It may be
       // repeated: every statement asks for the state that it changes.
       impl_->sessions.drop();
-      const bool is_away = error.kind() == ErrorKind::kUnavailable || error.kind() == ErrorKind::kInDoubt;
-      if (!is_away || is_second || is_lock_timeout(error)) throw;
+      if (!is_away(error) || is_second || is_lock_timeout(error)) throw;
     }
   }
 }

@@ -49,7 +49,7 @@ std::optional<Folded> fold(pg::Session& session, const TakenRun& run, const proj
     ensure_project(session, run.run_id, request);
     return Folded{dump_json(document.json()), has_begun(run, events)};
   } catch (const Error& error) {
-    if (error.kind() == ErrorKind::kUnavailable || error.kind() == ErrorKind::kInDoubt) throw;
+    if (is_away(error)) throw;
     return std::nullopt;
   }
 }

@@ -71,6 +71,7 @@ struct RunIntake::Impl {
       renew(request, stored, outcome.run_id);
       return std::nullopt;  // look again, and restart what is there then
     }
+    // The run's row may be locked; the other requests of this process do not wait for it.
     const auto restarted = run_impatiently(session, {sql::kRestartRun, {outcome.run_id.str(), queue_max}});
     if (!restarted.flag(0, "is_free")) return kFull;
     if (restarted.is_null(0, "run_id")) return std::nullopt;
@@ -128,12 +129,6 @@ struct RunIntake::Impl {
   void renew(const project::StartRequest& request, const std::string& stored, const RunId& former) {
     run_impatiently(sessions.get(), {sql::kRenewPrunedRun,
                                      {former.str(), make_uuid(), stored, request.owner_email.reveal()}});
-  }
-
-  /// The run's row may be locked; the other requests of this process do not wait for it.
-  static pg::Result run_impatiently(pg::Session& session, const pg::Call& call) {
-    const std::array<pg::Call, 2> calls = {{limit_lock_wait(kLockPatience, LockScope::kTransaction), call}};
-    return session.run_together(calls).back();
   }
 
   void ring() noexcept {

@@ -26,10 +26,6 @@
 namespace gp::runlog {
 namespace {
 
-bool is_away(const Error& error) {
-  return error.kind() == ErrorKind::kUnavailable || error.kind() == ErrorKind::kInDoubt;
-}
-
 /// Leases as the two parallel arrays that the statements take.
 struct LeaseArrays {
   explicit LeaseArrays(std::span<const Lease> held) {
