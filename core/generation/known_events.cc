@@ -78,9 +78,12 @@ std::vector<spool::CachedEvent> confirmed_beyond(spool::Outbox& outbox, const ru
   return cached;
 }
 
-/// The steps that this host knows after `after`, the claim's last event, as they were written.
-std::vector<project::Step> known_after(spool::Outbox& outbox, const runlog::Claim& claim,
-                                       std::int64_t after) {
+std::int64_t last_id_of(const runlog::Claim& claim) {
+  return claim.events.empty() ? 0 : claim.events.back().id;
+}
+
+/// The steps that this host knows beyond the claim's last event, as they were written.
+std::vector<project::Step> known_beyond(spool::Outbox& outbox, const runlog::Claim& claim) {
   const RunId& run_id = claim.lease.run_id;
   std::vector<project::Step> steps;
   for (const spool::CachedEvent& cached : confirmed_beyond(outbox, claim)) {
@@ -90,7 +93,7 @@ std::vector<project::Step> known_after(spool::Outbox& outbox, const runlog::Clai
     steps.push_back({run_id, claim.lease.token, std::move(event), {}, std::move(end)});
   }
   if (!claim.former_token) return steps;
-  const std::int64_t last = steps.empty() ? after : steps.back().event.id;
+  const std::int64_t last = steps.empty() ? last_id_of(claim) : steps.back().event.id;
   auto unconfirmed = read_spool([&] { return outbox.unconfirmed(run_id, *claim.former_token, last); });
   std::ranges::move(unconfirmed, std::back_inserter(steps));
   return steps;
@@ -111,7 +114,7 @@ std::vector<project::Step> steps_between(spool::Outbox& outbox, const RunId& run
 std::vector<project::Step> add_known_events(runlog::Claim& claim, spool::Outbox& outbox,
                                             const std::string& csv_base_url) {
   const RunId& run_id = claim.lease.run_id;
-  auto known = known_after(outbox, claim, claim.events.empty() ? 0 : claim.events.back().id);
+  auto known = known_beyond(outbox, claim);
   if (known.empty()) return {};
   project::Document document(run_id, claim.request, project::csv_url(csv_base_url, run_id));
   for (const project::Event& event : claim.events) document.apply(event);

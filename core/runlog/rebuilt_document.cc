@@ -14,6 +14,11 @@
 namespace gp::runlog {
 namespace {
 
+struct Folded {
+  std::string text;
+  bool has_begun = false;  ///< the run has events
+};
+
 /// The run's row, locked until the transaction ends.
 pg::Result lock_run(pg::Session& session, const RunId& run_id) {
   auto rows = session.run(sql::kLockRun, {run_id.str()});
@@ -23,32 +28,29 @@ pg::Result lock_run(pg::Session& session, const RunId& run_id) {
   return rows;
 }
 
-RebuiltDocument fold(pg::Session& session, const RunId& run_id, const pg::Result& run,
-                     const std::string& csv_base_url) {
+Folded fold(pg::Session& session, const RunId& run_id, const pg::Result& run,
+            const std::string& csv_base_url) {
   const auto request =
       project::restore_start_request(parse_json(run.text(0, "request")), Secret(run.text(0, "owner_email")));
   project::Document document(run_id, request, project::csv_url(csv_base_url, run_id));
-  std::int64_t last_event_id = 0;
-  for (const project::Event& event : read_events(session, run_id)) {
-    document.apply(event);
-    last_event_id = event.id;
-  }
-  return {dump_json(document.json()), last_event_id};
+  const auto events = read_events(session, run_id);
+  for (const project::Event& event : events) document.apply(event);
+  return {dump_json(document.json()), !events.empty()};
 }
 
 /// False where the project has no row. What it has from an earlier run stays until this one has begun.
-bool replace(pg::Session& session, const std::string& project_id, const RebuiltDocument& document) {
-  if (document.last_event_id == 0) return !session.run(sql::kFindProject, {project_id}).empty();
+bool replace(pg::Session& session, const std::string& project_id, const Folded& document) {
+  if (!document.has_begun) return !session.run(sql::kFindProject, {project_id}).empty();
   return session.run(sql::kReplaceDocument, {project_id, document.text}).affected() > 0;
 }
 
 }  // namespace
 
-RebuiltDocument rebuild_document(pg::Session& session, const RunId& run_id, const std::string& csv_base_url) {
+std::string rebuild_document(pg::Session& session, const RunId& run_id, const std::string& csv_base_url) {
   pg::Transaction transaction(session);
   auto document = fold(session, run_id, lock_run(session, run_id), csv_base_url);
   transaction.commit();
-  return document;
+  return document.text;
 }
 
 bool store_rebuilt_document(pg::Session& session, const RunId& run_id, const std::string& csv_base_url,

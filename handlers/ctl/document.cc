@@ -26,7 +26,7 @@ struct Options {
 };
 
 ExitCode print(pg::Session& session, const RunId& run_id, const std::string& csv_base_url) {
-  fmt::print("{}\n", runlog::rebuild_document(session, run_id, csv_base_url).text);
+  fmt::print("{}\n", runlog::rebuild_document(session, run_id, csv_base_url));
   return ExitCode::kOk;
 }
 

@@ -395,7 +395,7 @@ BOOST_AUTO_TEST_CASE(a_document_that_was_overwritten_or_removed_is_rebuilt_from_
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_document_is_not_stored_over_a_later_runs_nor_past_a_lock_nor_without_events) {
+BOOST_AUTO_TEST_CASE(a_document_is_not_stored_over_a_later_runs_nor_past_a_lock_nor_once_pruned) {
   Json body = start_body("twice");
   const std::string earlier = stack().start(body);
   BOOST_REQUIRE(stack().follow(earlier).back().name == "run_completed");

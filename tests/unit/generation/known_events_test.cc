@@ -49,12 +49,15 @@ struct Fixture {
                  {{"code", "timeout"}, {"message", "m"}, {"stage", "run"}, {"retryable", true}}, end);
     return steps;
   }
+  std::vector<std::int64_t> pending() {
+    std::vector<std::int64_t> sequences;
+    for (const auto& entry : theirs.pending(10)) sequences.push_back(entry.sequence);
+    return sequences;
+  }
   /// The log had got these.
   void confirm(std::size_t first, std::size_t last) {
     for (std::size_t i = first; i <= last; ++i) theirs.append(written[i]);
-    std::vector<std::int64_t> sequences;
-    for (const auto& entry : theirs.pending(10)) sequences.push_back(entry.sequence);
-    theirs.confirm(sequences);
+    theirs.confirm(pending());
   }
   void leave(std::size_t first) {
     for (std::size_t i = first; i < written.size(); ++i) theirs.append(written[i]);
@@ -84,9 +87,7 @@ BOOST_AUTO_TEST_CASE(what_the_worker_before_has_not_shipped_goes_on_under_the_ne
 
 BOOST_AUTO_TEST_CASE(what_the_worker_before_shipped_in_vain_after_the_claim_is_not_lost) {
   leave(2);
-  std::vector<std::int64_t> sequences;
-  for (const auto& entry : theirs.pending(10)) sequences.push_back(entry.sequence);
-  theirs.refuse(sequences, gp::wall_now());
+  theirs.refuse(pending(), gp::wall_now());
   BOOST_TEST(add().size() == 2u);
 }
 
