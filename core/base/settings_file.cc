@@ -53,6 +53,11 @@ bool is_secret(std::string_view name) {
   return found != settings().end() && std::holds_alternative<Secret Config::*>(found->member);
 }
 
+std::map<std::string, std::string> values_in(const std::string& folder) {
+  const std::string path = folder + "/generate-project.conf";
+  return parse_settings_file(read_file(path).value_or(""), path);
+}
+
 }  // namespace
 
 std::map<std::string, std::string> parse_settings_file(std::string_view text, std::string_view path) {
@@ -79,9 +84,14 @@ std::map<std::string, std::string> parse_settings_file(std::string_view text, st
   return values;
 }
 
+std::vector<std::string> names_in(const std::string& folder) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : values_in(folder)) names.push_back(name);
+  return names;
+}
+
 Environment settings_in(const std::string& folder) {
-  const std::string path = folder + "/generate-project.conf";
-  auto values = parse_settings_file(read_file(path).value_or(""), path);
+  auto values = values_in(folder);
   return [folder, values = std::move(values)](std::string_view name) -> std::optional<std::string> {
     const auto found = values.find(std::string(name));
     if (found != values.end() && !found->second.empty()) return found->second;

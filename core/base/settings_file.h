@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/config.h"
 
@@ -19,6 +20,10 @@ std::map<std::string, std::string> parse_settings_file(std::string_view text, st
 /// file of settings as their environment. What does not exist or may not be read is not set. Throws
 /// ConfigError.
 Environment settings_in(const std::string& folder);
+
+/// The names that stand in `folder`/generate-project.conf, whether anything reads them or not. Throws
+/// ConfigError.
+std::vector<std::string> names_in(const std::string& folder);
 
 /// Asks `first`, and `second` where that says nothing.
 Environment layered(Environment first, Environment second);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <iterator>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -24,6 +25,23 @@ std::string advice_for_secret(std::string_view name) {
 std::string advice_for(const std::string& setting) {
   if (setting == kRequired.front()) return advice_for_secret(setting);
   return "correct it in /etc/generate-project/generate-project.conf";
+}
+
+/// A setting's, or NAME_FILE of one.
+bool is_ours(std::string_view name) {
+  constexpr std::string_view kFile = "_FILE";
+  if (std::ranges::find(settings(), name, &Setting::name) != settings().end()) return true;
+  return name.ends_with(kFile) && is_ours(name.substr(0, name.size() - kFile.size()));
+}
+
+/// libpq, libcurl, OpenSSL, the allocator and the C library; systemd gives them the lines of the file as
+/// well.
+bool is_read_by_a_library(std::string_view name) {
+  constexpr std::array<std::string_view, 5> kBeginnings = {"PG", "SSL_CERT_", "OPENSSL_", "LC_", "MALLOC_"};
+  constexpr std::array<std::string_view, 3> kNames = {"TZ", "LANG", "RES_OPTIONS"};
+  return std::ranges::any_of(kBeginnings, [&](auto begin) { return name.starts_with(begin); }) ||
+         std::ranges::find(kNames, name) != kNames.end() || name.ends_with("_proxy") ||
+         name.ends_with("_PROXY");
 }
 
 template <class Load>
@@ -111,6 +129,16 @@ Findings check_settings(const Environment& environment, std::optional<Config>& c
   }
   findings.push_back(ok("settings", fmt::format("all {} can be read", settings().size())));
   return findings;
+}
+
+Findings check_names(const std::vector<std::string>& names) {
+  std::vector<std::string> unknown;
+  std::ranges::copy_if(names, std::back_inserter(unknown),
+                       [](const std::string& name) { return !is_ours(name) && !is_read_by_a_library(name); });
+  if (unknown.empty()) return {};
+  return {warn("settings.names", fmt::format("nothing reads {}", fmt::join(unknown, ", ")),
+               "correct the name in /etc/generate-project/generate-project.conf, or remove the line; "
+               "generate-project settings shows every name")};
 }
 
 Finding check_key(const Environment& environment, bool has_worker) {

@@ -19,6 +19,10 @@ namespace gp::ctl::doctor {
 /// Every setting that is wrong or missing, but for the key; fills `config` where all can be read.
 Findings check_settings(const Environment& environment, std::optional<Config>& config);
 
+/// Names in the settings file that no part of the service reads, such as a misspelt setting. Names that the
+/// libraries of the service read from their environment (PGSSLMODE, https_proxy, TZ ...) are none. Pure.
+Findings check_names(const std::vector<std::string>& names);
+
 /// The key for the LLM: only the worker needs it.
 Finding check_key(const Environment& environment, bool has_worker);
 

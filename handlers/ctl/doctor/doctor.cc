@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/settings_file.h"
 #include "handlers/ctl/command.h"
 #include "handlers/ctl/doctor/checks.h"
 #include "handlers/ctl/host.h"
@@ -33,6 +34,7 @@ class Examination {
     if (environment("DATABASE_URL").value_or("").empty() && are_settings_closed()) return {closed()};
     std::optional<Config> config;
     add(doctor::check_settings(environment, config));
+    add(doctor::check_names(names_in(etc_dir())));
     add({doctor::check_key(environment, has_worker())});
     become_service_user();
     if (!config) return std::move(findings_);  // nothing else can be looked at without them

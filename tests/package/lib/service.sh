@@ -104,10 +104,12 @@ settings_that_the_units_break_are_said() {
   keep_settings
   set_setting RUNTIME_DIR=/srv/sockets
   set_setting BLOCKLIST_FILE=/tmp/words
+  set_setting SSE_KEEPALIVE=15
   in_container touch /tmp/words
   tells "doctor says which folder the sockets are in" '^fail +sandbox.RUNTIME_DIR' 'generate-project doctor'
   tells "nginx-site refuses another" 'RUNTIME_DIR' 'generate-project nginx-site --enable'
   tells "doctor warns of a file that a service does not see" '^warn +sandbox.BLOCKLIST_FILE' 'generate-project doctor'
+  tells "doctor warns of a name that nothing reads" '^warn +settings.names .*SSE_KEEPALIVE' 'generate-project doctor'
   restore_settings
   tells "who may not read the settings is told so" 'run this as root' 'runuser -u nobody -- generate-project doctor'
 }

@@ -63,6 +63,13 @@ BOOST_FIXTURE_TEST_CASE(a_wrong_line_of_an_installed_service_is_told_with_the_pa
   });
 }
 
+BOOST_FIXTURE_TEST_CASE(the_names_of_a_file_are_all_that_stand_in_it, support::TempFolder) {
+  std::ofstream(path() + "/generate-project.conf") << "PORT=1\n#HIDDEN=1\nSSE_KEEPALIVE=\n";
+  const std::vector<std::string> names = {"PORT", "SSE_KEEPALIVE"};
+  BOOST_TEST(gp::names_in(path()) == names, boost::test_tools::per_element());
+  BOOST_TEST(gp::names_in(path() + "/nowhere").empty());
+}
+
 BOOST_FIXTURE_TEST_CASE(the_file_goes_before_a_credential_and_the_environment_before_both,
                         support::TempFolder) {
   std::filesystem::create_directories(path() + "/credentials");

@@ -102,6 +102,14 @@ BOOST_AUTO_TEST_CASE(every_wrong_setting_has_its_line_and_no_secret_is_shown) {
                    "/etc/generate-project/credentials/DATABASE_URL"));
 }
 
+BOOST_AUTO_TEST_CASE(a_name_that_nothing_reads_is_named_and_one_that_a_library_reads_is_not) {
+  const auto findings = doctor::check_names({"SSE_KEEPALIVE", "PORT", "PGSSLMODE", "https_proxy", "TZ",
+                                             "DATABASE_URL_FILE", "MODEL", "PORT_FILES"});
+  BOOST_TEST(verdict(findings, "settings.names") == "warn");
+  BOOST_TEST(holds(found(findings, "settings.names"), "nothing reads SSE_KEEPALIVE, MODEL, PORT_FILES ->"));
+  BOOST_TEST(doctor::check_names({"PORT", "LLM_MAX_CALLS"}).empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_missing_key_is_a_failure_where_a_worker_is_to_run_and_hides_nothing_else) {
   std::optional<Config> config;
   BOOST_TEST(verdict(doctor::check_settings(only({{"DATABASE_URL", "x"}}), config), "settings") == "ok");
