@@ -107,6 +107,13 @@ BOOST_AUTO_TEST_CASE(a_later_call_asks_for_what_is_missing_only) {
   BOOST_TEST(inputs.at("faults").at(0).at("field") == "sections.sec_02.seats");
 }
 
+BOOST_AUTO_TEST_CASE(the_prompt_and_the_response_schema_name_the_same_limit_of_a_list) {
+  const auto assignment = sample::assignment();
+  const Json data = response_schema(assignment).at(Json::json_pointer("/$defs/part/properties/data"));
+  const std::string words = "lists of at most " + data.at("maxItems").dump() + " ";
+  BOOST_TEST(text_of_prompt(assignment).find(words) != std::string::npos, words);
+}
+
 BOOST_AUTO_TEST_CASE(the_prompt_holds_no_address_no_id_and_no_personal_data) {
   gp::llm::Assignment assignment = sample::assignment();
   assignment.request.topic = "Fractions; call 050 123 4567";
