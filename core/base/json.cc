@@ -73,6 +73,9 @@ Json parse_json(std::string_view text, const JsonLimits& limits) {
   if (text.size() > limits.max_bytes) {
     throw Error(ErrorKind::kTooLarge, fmt::format("JSON is larger than {} bytes", limits.max_bytes));
   }
+  // The library takes U+0000 for the end of the text.
+  if (const auto nul = text.find('\0'); nul != std::string_view::npos)
+    throw Error(ErrorKind::kBadInput, fmt::format("JSON is malformed at byte {}", nul + 1));
   StrictnessCheck check(limits);
   try {
     return Json::parse(text.begin(), text.end(), std::ref(check));

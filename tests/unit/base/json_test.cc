@@ -31,6 +31,8 @@ BOOST_AUTO_TEST_CASE(what_the_library_accepts_and_we_do_not_is_refused) {
                            R"(["\ud83d"])", "[1e999]", "[\"\xff\"]", "[1,]"}) {
     BOOST_CHECK_EXCEPTION(parse_json(text), Error, is_bad_input);
   }
+  for (const std::string_view text : {std::string_view("{}\0", 3), std::string_view("{}\0{}", 5)})
+    BOOST_CHECK_EXCEPTION(parse_json(text), Error, is_bad_input);
 }
 
 BOOST_AUTO_TEST_CASE(the_same_member_in_two_objects_is_no_duplicate) {
