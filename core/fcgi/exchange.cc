@@ -23,7 +23,9 @@ namespace {
 constexpr timeval kReadTimeout{
     2, 0};  ///< longest wait for a local peer's next bytes; nginx sends a request at once
 constexpr timeval kWriteTimeout{30, 0};  ///< longest wait for nginx to take more of a response
-constexpr std::size_t kPeekMax = 16384;  ///< nginx's own limits keep a request's parameters below this
+/// What nginx passes on stays below this: a request's line and headers fill its four buffers of 8 KiB at
+/// most.
+constexpr std::size_t kPeekMax = 40960;
 constexpr std::size_t kStreamBodyMax = 0;
 
 /// FCGX_Init replaces SIGPIPE's SIG_IGN by a handler of its own: put it back. Once a process.

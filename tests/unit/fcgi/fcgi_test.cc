@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_request_is_told_before_libfcgi_sees_it) {
   BOOST_TEST((gp::fcgi::peek_request(server.get()) == Arrival::kBad));
   const gp::UniqueFd large = support::connect_to(path);
   const gp::UniqueFd large_server = accepted();
-  support::send_all(large.get(), fcgi_request({{"HTTP_X", std::string(20'000, 'x')}}));
+  support::send_all(large.get(), fcgi_request({{"HTTP_X", std::string(50'000, 'x')}}));
   BOOST_TEST((gp::fcgi::peek_request(large_server.get()) == Arrival::kBad));
 }
 
