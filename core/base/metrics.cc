@@ -16,6 +16,7 @@ using std::chrono::nanoseconds;
 
 /// The handlers whose processes run the serve loop.
 constexpr std::array<std::string_view, 3> kServing = {"start", "status", "health"};
+constexpr std::array<std::string_view, 4> kAnswering = {"start", "status", "health", "events"};
 
 constexpr std::array<nanoseconds, 15> kLagBounds = {500us, 1ms,   2ms, 5ms,    10ms, 25ms, 50ms, 100ms,
                                                     250ms, 500ms, 1s,  2500ms, 5s,   10s,  30s};
@@ -48,10 +49,10 @@ constexpr std::array<Row<Counter>, kCounters> kCounterRows = {{
     {C::kSpoolSetAside, "spool_set_aside_total", "", "Unusable spool files set aside."},
     {C::kRunsLost, "runs_lost_total", "", "Followed runs that were ended because their worker was gone."},
     {C::kAnswers2xx, "requests_total", R"(class="2xx")", "Requests answered, by handler and class of status.",
-     kServing},
-    {C::kAnswers3xx, "requests_total", R"(class="3xx")", "", kServing},
-    {C::kAnswers4xx, "requests_total", R"(class="4xx")", "", kServing},
-    {C::kAnswers5xx, "requests_total", R"(class="5xx")", "", kServing},
+     kAnswering},
+    {C::kAnswers3xx, "requests_total", R"(class="3xx")", "", kAnswering},
+    {C::kAnswers4xx, "requests_total", R"(class="4xx")", "", kAnswering},
+    {C::kAnswers5xx, "requests_total", R"(class="5xx")", "", kAnswering},
     {C::kRunsTaken, "runs_taken_total", "", "Attempts of runs that a worker began."},
     {C::kRunsComplete, "runs_ended_total", R"(outcome="complete")",
      "Attempts of runs that ended, by outcome."},
@@ -116,6 +117,11 @@ std::span<const Row<Histogram>> histograms() { return kHistogramRows; }
 
 void count(Counter counter, std::uint64_t n) noexcept {
   block().counters[at(counter)].fetch_add(n, kRelaxed);
+}
+void count_answer(int status) noexcept {
+  constexpr std::array kClasses = {Counter::kAnswers2xx, Counter::kAnswers3xx, Counter::kAnswers4xx,
+                                   Counter::kAnswers5xx};
+  count(kClasses[static_cast<std::size_t>(std::clamp(status / 100, 2, 5) - 2)]);
 }
 void set(Gauge gauge, std::int64_t value) noexcept { block().gauges[at(gauge)].store(value, kRelaxed); }
 void add(Gauge gauge, std::int64_t delta) noexcept { block().gauges[at(gauge)].fetch_add(delta, kRelaxed); }

@@ -33,7 +33,7 @@ enum class Counter {
   kSpoolEventsEvicted,
   kSpoolSetAside,
   kRunsLost,
-  kAnswers2xx,  ///< of the serve loop, which counts every request by its status
+  kAnswers2xx,  ///< by count_answer(), as the three below
   kAnswers3xx,
   kAnswers4xx,
   kAnswers5xx,
@@ -65,6 +65,8 @@ enum class Histogram {
 };
 
 void count(Counter counter, std::uint64_t n = 1) noexcept;
+/// One request answered with this status.
+void count_answer(int status) noexcept;
 void set(Gauge gauge, std::int64_t value) noexcept;
 void add(Gauge gauge, std::int64_t delta) noexcept;
 /// Records `times` durations of `value`. A negative one (the clocks of two hosts) counts as 0.

@@ -72,13 +72,6 @@ http::Response check_and_call(const http::Request& request, const ServeOptions& 
   return response;
 }
 
-void count_answer(int status) {
-  using metrics::Counter;
-  constexpr std::array kClasses = {Counter::kAnswers2xx, Counter::kAnswers3xx, Counter::kAnswers4xx,
-                                   Counter::kAnswers5xx};
-  metrics::count(kClasses.at(static_cast<std::size_t>(std::clamp(status / 100, 2, 5) - 2)));
-}
-
 /// Where one process of a pool waits for its next connection. A connection wakes one that waits, not all of
 /// them (EPOLLEXCLUSIVE): with poll(2) each request would start the whole pool, and all but one in vain.
 class Door {
@@ -266,7 +259,7 @@ http::Response respond(const http::Request& request, const ServeOptions& options
       request.method == "OPTIONS" ? cors.preflight(request) : check_and_call(request, options, handle, begun);
   cors.apply(request, response);
   response.with("X-Request-ID", request.request_id);
-  count_answer(response.status);
+  metrics::count_answer(response.status);
   return response;
 }
 

@@ -72,6 +72,7 @@ void StreamWriter::complete(const http::Request& request, http::Response& respon
 void StreamWriter::answer(Stream& stream, http::Response response) {
   const auto question = std::move(stream.question);
   complete(question->request, response);
+  metrics::count_answer(response.status);
   send(stream, as_record(fcgi::render_response(response, question->request.method == "HEAD")));
   end(stream);
 }
@@ -99,6 +100,7 @@ void StreamWriter::begin(Stream& stream, std::string_view note) {
   if (!is_head) bytes += retry_line() + http::sse::comment(note);
   stream.phase = Phase::kLive;
   metrics::count(metrics::Counter::kStreamsOpened);
+  metrics::count_answer(header.status);
   send(stream, as_record(bytes));
   if (is_head) end(stream);
 }
