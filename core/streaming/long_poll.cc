@@ -48,7 +48,8 @@ std::variant<PollRequest, http::Problem> parse_poll_request(const http::Request&
     if (!number) faults.push_back({name, fmt::format("must be a whole number from 0 to {}", most)});
     return number.value_or(0);
   };
-  parsed.after = read("after", given_cursor(request), kCursorMax);
+  const auto after = request.query_value("after");
+  parsed.after = read("after", after ? after : given_cursor(request), kCursorMax);
   parsed.wait = std::chrono::seconds(read("wait", request.query_value("wait"), kLongestWaitSeconds));
   if (faults.empty()) return parsed;
   return http::Problem{400, "invalid_request",

@@ -693,6 +693,17 @@ BOOST_AUTO_TEST_CASE(a_poll_is_answered_at_once_where_there_are_events_and_later
   BOOST_TEST(ended.body().find(R"("events":[],"last_event_id":3,"ended":true)") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_poll_says_goes_before_a_header_that_was_sent_along) {
+  Server server;
+  for (int i = 0; i < 9; ++i) server.content.append(kRun, "{}");
+  Client by_query(server, query_of(kRun) + "&after=8", "2", "GET", "/events");
+  Client by_header(server, query_of(kRun), "8", "GET", "/events");
+  for (Client* client : {&by_query, &by_header}) {
+    BOOST_TEST(client->read_to_end());
+    BOOST_TEST(client->body().find(R"("events":[{"id":9,)") != std::string::npos);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_poll_without_news_is_answered_when_its_time_is_over) {
   Server server;
   server.content.append(kRun, "{}");
