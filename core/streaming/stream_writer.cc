@@ -23,7 +23,7 @@ constexpr std::string_view kMethods = "GET, HEAD, OPTIONS";
 http::Response stream_header() {
   return {200,
           {{"Content-Type", "text/event-stream; charset=utf-8"},
-           {"Cache-Control", "no-store"},
+           {"Cache-Control", "no-store, no-transform"},  // a proxy that compresses would hold events back
            {"X-Accel-Buffering", "no"}},
           {}};
 }

@@ -64,7 +64,7 @@ BOOST_AUTO_TEST_CASE(a_run_appears_section_by_section_while_the_llm_still_writes
   EventStream stream(stack().port(), stream_of(run_id));
   BOOST_TEST(stream.reply().status == 200);
   BOOST_TEST(stream.reply().header("content-type") == "text/event-stream; charset=utf-8");
-  BOOST_TEST(stream.reply().header("cache-control") == "no-store");
+  BOOST_TEST(stream.reply().header("cache-control") == "no-store, no-transform");
   BOOST_TEST(stream.reply().count("content-length") == 0);
   std::vector<support::StreamEvent> events;
   bool was_live = false;
