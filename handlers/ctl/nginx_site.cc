@@ -1,4 +1,5 @@
 // nginx-site --enable [--port N] [--server-name NAMES] [--tls-cert FILE --tls-key FILE]
+//                     [--access-log FILE]
 // nginx-site --disable
 //   makes the service's site of Debian's nginx, or removes it. Edits nothing of nginx's own. Run again it
 //   leaves what it is not given as it is in the site; --disable first begins anew, without TLS for one thing.
@@ -47,6 +48,7 @@ SiteValues complete(SiteValues values, const std::string& nginx_dir) {
   if (values.server_name.empty()) values.server_name = former.server_name;
   if (values.tls_cert.empty()) values.tls_cert = former.tls_cert;
   if (values.tls_key.empty()) values.tls_key = former.tls_key;
+  if (values.access_log.empty()) values.access_log = former.access_log;
   values.runtime_dir = config.runtime_dir;
   values.www_dir = data_dir() + "/www";
   values.streams = read_nginx_limits(nginx_dir).streams();
@@ -81,9 +83,12 @@ void add_nginx_site(CLI::App& app, Chosen& chosen) {
   sub->add_option("--port", options->values.port, "The TCP port; of a new site PORT where it is not given")
       ->check(CLI::Range(1, 65535));
   options->values.server_name.clear();  // not given
+  options->values.access_log.clear();
   sub->add_option("--server-name", options->values.server_name, "Host names; _, as in a new site, takes all");
   sub->add_option("--tls-cert", options->values.tls_cert, "Certificate chain, PEM; the port then speaks TLS");
   sub->add_option("--tls-key", options->values.tls_key, "Its key, PEM");
+  sub->add_option("--access-log", options->values.access_log,
+                  "A file for nginx's log of requests, or off; of a new site one in /var/log/nginx");
   sub->add_option("--nginx-dir", options->nginx_dir, "Where nginx.conf is")->capture_default_str();
   sub->callback([=, &chosen] { chosen = [=] { return apply(*options); }; });
 }

@@ -24,6 +24,7 @@ struct SiteValues {
   std::string server_name = "_";  ///< one or several host names; _ takes every one
   std::string tls_cert;           ///< PEM files, both or none; with them the port speaks TLS and HTTP/2
   std::string tls_key;
+  std::string access_log = "/var/log/nginx/generate-project.access.log";  ///< or "off"
   std::string runtime_dir;
   std::string www_dir;
   std::int64_t streams = 0;
@@ -34,7 +35,7 @@ struct SiteValues {
 /// naming the option that cannot stand in a configuration, Error(kUnavailable) where a template is missing.
 std::string render_site(const std::string& templates_dir, const SiteValues& values);
 
-/// What render_site() made `text` of, as far as people choose it: port, host names and certificate. A port of
+/// What render_site() made `text` of, as far as people choose it: port, host names, certificate and log. A port of
 /// 0: there is none in it.
 SiteValues parse_site(std::string_view text);
 

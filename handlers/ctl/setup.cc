@@ -296,7 +296,7 @@ void add_setup(CLI::App& app, Chosen& chosen) {
   sub->add_option("--skip-check", options->skip, "A part for doctor to leave out; may be given several times")
       ->check(CLI::IsMember(doctor::parts()));
   sub->add_option("--nginx-dir", options->nginx_dir, "Where nginx.conf is")->capture_default_str();
-  for (const char* name : {"--port", "--server-name", "--tls-cert", "--tls-key"}) {
+  for (const char* name : {"--port", "--server-name", "--tls-cert", "--tls-key", "--access-log"}) {
     sub->add_option_function<std::string>(
         name,
         [options, name](const std::string& value) {

@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 using Values = std::map<std::string, std::string, std::less<>>;
 
 constexpr std::string_view kInclude = "include @SNIPPETS_DIR@/";
+constexpr std::string_view kNoLog = "off";
 constexpr std::string_view kSocketOptions = "backlog=4096 sndbuf=32k";
 
 std::string read_template(const fs::path& path) {
@@ -44,18 +45,25 @@ void refuse_special(const char* option, const std::string& value) {
   }
 }
 
+void check_path(const char* option, const std::string& path) {
+  refuse_special(option, path);
+  if (path.front() != '/' || path.find(' ') != std::string::npos)
+    throw Error(ErrorKind::kBadInput, fmt::format("{} must be an absolute path without blanks", option));
+}
+
 void check(const SiteValues& values) {
   refuse_special("--server-name", values.server_name);
   if (values.port < 1 || values.port > 65535) throw Error(ErrorKind::kBadInput, "--port must be 1-65535");
   if (values.tls_cert.empty() != values.tls_key.empty())
     throw Error(ErrorKind::kBadInput, "--tls-cert and --tls-key go together");
+  if (values.access_log != kNoLog) check_path("--access-log", values.access_log);
   if (values.tls_cert.empty()) return;
-  for (const auto& [option, path] :
-       {std::pair("--tls-cert", values.tls_cert), std::pair("--tls-key", values.tls_key)}) {
-    refuse_special(option, path);
-    if (path.front() != '/' || path.find(' ') != std::string::npos)
-      throw Error(ErrorKind::kBadInput, fmt::format("{} must be an absolute path without blanks", option));
-  }
+  check_path("--tls-cert", values.tls_cert);
+  check_path("--tls-key", values.tls_key);
+}
+
+std::string access_log(const SiteValues& values) {
+  return values.access_log == kNoLog ? values.access_log : values.access_log + " generate_project";
 }
 
 std::string listen_lines(const SiteValues& values) {
@@ -147,6 +155,7 @@ std::string render_site(const std::string& templates_dir, const SiteValues& valu
                                       {"SERVER_NAME", values.server_name},
                                       {"RUNTIME_DIR", values.runtime_dir},
                                       {"WWW_DIR", values.www_dir},
+                                      {"ACCESS_LOG", access_log(values)},
                                       {"STREAMS", std::to_string(values.streams)}});
   rendering.add_file("generate-project.conf.in", "");
   return rendering.take();
@@ -160,6 +169,8 @@ SiteValues parse_site(std::string_view text) {
   values.server_name = find_arguments(words, "server_name");
   values.tls_cert = find_arguments(words, "ssl_certificate");
   values.tls_key = find_arguments(words, "ssl_certificate_key");
+  const std::string log = find_arguments(words, "access_log");
+  values.access_log = log.substr(0, log.find(' '));
   return values;
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "core/base/clock.h"
 #include "tests/e2e/on_stack.h"
 #include "tests/support/exposition.h"
+#include "tests/support/shell.h"
 #include "tests/support/wait.h"
 
 using e2e::OnStack;
@@ -83,6 +85,10 @@ BOOST_AUTO_TEST_CASE(metrics_are_those_of_every_process_in_the_format_of_prometh
   const auto families = support::parse_exposition(reply.body);
   BOOST_TEST(support::sample(families, answered) >= before + 5);
   BOOST_TEST(support::sample(families, R"(generate_project_request_seconds_count{handler="health"})") >= 5);
+  const std::string refused = R"(generate_project_requests_total{handler="events",class="4xx"})";
+  BOOST_TEST(stack().get("/events/stream").status == 400);
+  BOOST_TEST(stack().get("/events").status == 400);
+  BOOST_TEST(support::sample(read(), refused) == support::sample(families, refused) + 2);
   for (const char* handler : {"start", "status", "health", "events", "worker"}) {
     BOOST_TEST(
         support::sample(families, fmt::format("generate_project_processes{{handler=\"{}\"}}", handler)) >= 1);
@@ -144,10 +150,33 @@ BOOST_AUTO_TEST_CASE(a_request_keeps_a_sound_id_of_its_client) {
   BOOST_TEST(stack().get("/nothing", {{"X-Request-ID", "mine"}}).header("x-request-id") == "mine");
 }
 
+BOOST_AUTO_TEST_CASE(the_id_of_a_request_is_found_in_a_log_whoever_has_answered_it) {
+  const Headers named = {{"X-Request-ID", "find-me-77"}};
+  const std::array targets = {"/nothing", "/status/nobody", "/events?run_id=x"};
+  for (const char* target : targets) BOOST_TEST(stack().get(target, named).status >= 400);
+  const auto lines = [&] {
+    std::istringstream log(support::read_file(stack().folder() + "/state/nginx/access.log"));
+    int count = 0;
+    for (std::string line; std::getline(log, line);) count += line.ends_with(" find-me-77") ? 1 : 0;
+    return count;
+  };
+  BOOST_TEST(support::wait_until([&] { return lines() == static_cast<int>(targets.size()); },
+                                 std::chrono::seconds(5)));
+}
+
+BOOST_AUTO_TEST_CASE(a_request_for_events_as_large_as_nginx_takes_one_is_read) {
+  const std::string digits(7'500, '1');
+  const Reply stream = stack().get("/events/stream?run_id=x&padding=" + digits,
+                                   {{"Last-Event-ID", digits}, {"Origin", "http://" + digits}});
+  check_problem(stream, 400, "invalid_request");
+}
+
 BOOST_AUTO_TEST_CASE(a_body_that_is_not_json_is_refused) {
   check_problem(post("{\"topic\":"), 400, "bad_request");
   check_problem(post(""), 400, "bad_request");
   check_problem(post("{\"a\":1,\"a\":2}"), 400, "bad_request");
+  check_problem(post(gp::dump_json(start_body("http_nul")) + std::string(1, '\0') + "{}"), 400,
+                "bad_request");
   const Reply nul = post("{\"topic\":\"a\\u0000b\"}");
   check_problem(nul, 400, "bad_request");
   BOOST_TEST(nul.json().at("detail").get<std::string>().find("\"topic\"") != std::string::npos);

@@ -37,6 +37,7 @@ SiteValues values() {
   values.www_dir = "/usr/share/generate-project/www";
   values.streams = 576;
   values.has_ipv6 = false;
+  values.access_log = "off";
   return values;
 }
 
@@ -179,9 +180,9 @@ BOOST_FIXTURE_TEST_CASE(what_is_not_given_again_stays_as_it_is_until_the_site_is
   make_certificate();
   const std::string enable = "nginx-site --enable --nginx-dir " + path();
   const int port = support::free_port();
-  generate_project(
-      fmt::format("{} --port {} --server-name \"a.example b.example\" --tls-cert {} --tls-key {}", enable,
-                  port, certificate(), key()));
+  generate_project(fmt::format(
+      "{} --port {} --server-name \"a.example b.example\" --tls-cert {} --tls-key {} --access-log {}", enable,
+      port, certificate(), key(), path() + "/logs/access.log"));
   const std::string before = support::read_file(available());
   BOOST_TEST(holds(generate_project(enable), fmt::format("port {} with TLS", port)));
   BOOST_TEST(support::read_file(available()) == before);
@@ -191,9 +192,10 @@ BOOST_FIXTURE_TEST_CASE(what_is_not_given_again_stays_as_it_is_until_the_site_is
   BOOST_TEST(site.server_name == "c.example");
   BOOST_TEST(site.tls_cert == certificate());
   BOOST_TEST(site.tls_key == key());
+  BOOST_TEST(site.access_log == path() + "/logs/access.log");
   generate_project("nginx-site --disable --nginx-dir " + path());
   BOOST_TEST(!gp::ctl::find_site(path()).has_value());
-  generate_project(fmt::format("{} --port {}", enable, port));
+  generate_project(fmt::format("{} --port {} --access-log off", enable, port));
   BOOST_TEST(gp::ctl::find_site(path()).value().server_name == "_");
   BOOST_TEST(!holds(support::read_file(available()), "ssl"));
 }
@@ -204,11 +206,14 @@ BOOST_AUTO_TEST_CASE(what_a_site_was_made_of_is_read_back) {
   given.tls_cert = "/etc/ssl/cert.pem";
   given.tls_key = "/etc/ssl/key.pem";
   given.has_ipv6 = true;
+  given.access_log = SiteValues{}.access_log;
   const auto site = gp::ctl::parse_site(gp::ctl::render_site(kTemplates, given));
   BOOST_TEST(site.port == given.port);
   BOOST_TEST(site.server_name == given.server_name);
   BOOST_TEST(site.tls_cert == given.tls_cert);
   BOOST_TEST(site.tls_key == given.tls_key);
+  BOOST_TEST(site.access_log == "/var/log/nginx/generate-project.access.log");
+  BOOST_TEST(gp::ctl::parse_site(gp::ctl::render_site(kTemplates, values())).access_log == "off");
   BOOST_TEST(gp::ctl::parse_site(gp::ctl::render_site(kTemplates, values())).tls_cert.empty());
   BOOST_TEST(gp::ctl::parse_site("server { listen [::]:81; }").port == 81);
   BOOST_TEST(gp::ctl::parse_site("listen").port == 0);
@@ -280,6 +285,9 @@ BOOST_AUTO_TEST_CASE(a_value_that_could_begin_another_directive_is_refused) {
   given.tls_cert = "/etc/ssl/cert.pem";
   BOOST_CHECK_EXCEPTION(render(given), Error, is_bad_input);
   given.tls_key = "relative.pem";
+  BOOST_CHECK_EXCEPTION(render(given), Error, is_bad_input);
+  given = values();
+  given.access_log = "logs/access.log";
   BOOST_CHECK_EXCEPTION(render(given), Error, is_bad_input);
   given = values();
   given.port = 0;
