@@ -6,10 +6,13 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <boost/test/unit_test.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -66,8 +69,45 @@ struct Nginx : support::TempFolder {
                     "-subj /CN=localhost -keyout {} -out {}",
                     key(), certificate()));
   }
+  /// Runs it with what is enabled, and `events` in its events block, until this goes.
+  void start(const std::string& events = "") const {
+    std::string text = support::read_file(path() + "/nginx.conf");
+    text.replace(text.find("events { }"), 10, "events { " + events + " }");
+    write("nginx.conf", (::geteuid() == 0 ? "user root;\n" : "") + text);
+    command({});
+  }
+  ~Nginx() {
+    if (fs::exists(path() + "/nginx.pid")) command({"-s", "stop"});
+  }
+  std::string error_log() const { return support::read_file(path() + "/logs/error.log"); }
   bool is_there() const { return fs::exists(available()) || fs::is_symlink(enabled()); }
+
+ private:
+  void command(const std::vector<std::string>& options) const {
+    support::run(fmt::format("{} </dev/null >{}/logs/nginx 2>&1",
+                             fmt::join(gp::ctl::nginx_command(path(), options), " "), path()));
+  }
 };
+
+/// A connection that has sent the first half of a request.
+gp::UniqueFd half_a_request(std::int64_t port) {
+  gp::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  BOOST_REQUIRE(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  const std::string_view half = "GET / HTTP/1.1\r\n";
+  BOOST_REQUIRE(::send(fd.get(), half.data(), half.size(), MSG_NOSIGNAL) ==
+                static_cast<ssize_t>(half.size()));
+  return fd;
+}
+
+/// The status and the kind of what curl gets, as "413 application/problem+json".
+std::string fetched(const std::string& arguments) {
+  return support::run("curl -sk -o /dev/null --max-time 5 -w '%{http_code} %{content_type}' " + arguments)
+      .output;
+}
 
 /// What the command line prints, for a host with nothing of the package's but its files.
 std::string generate_project(const std::string& arguments) {
@@ -174,6 +214,43 @@ BOOST_FIXTURE_TEST_CASE(a_site_with_tls_is_taken_and_one_whose_certificate_is_mi
   BOOST_TEST(!is_there());
   make_certificate();
   BOOST_TEST(gp::ctl::enable_site(path(), text));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_body_that_is_too_large_is_a_problem_over_every_version_of_http, Nginx) {
+  auto given = values();
+  given.tls_cert = certificate();
+  given.tls_key = key();
+  make_certificate();
+  gp::ctl::enable_site(path(), gp::ctl::render_site(kTemplates, given));
+  start();
+  write("large", std::string(80'000, 'x'));
+  for (const char* version : {"--http1.1", "--http2"}) {
+    for (const char* target : {"/start", "/nothing", "/events/stream"}) {
+      const std::string answer = fetched(fmt::format("{} --data-binary @{}/large https://localhost:{}{}",
+                                                     version, path(), given.port, target));
+      BOOST_TEST(answer == "413 application/problem+json", version << " " << target << ": " << answer);
+    }
+  }
+}
+
+BOOST_FIXTURE_TEST_CASE(an_nginx_without_a_connection_left_stops_no_eventsource, Nginx) {
+  const auto given = values();
+  gp::ctl::enable_site(path(), gp::ctl::render_site(kTemplates, given));
+  constexpr int kConnections = 24;
+  start(fmt::format("worker_connections {};", kConnections));
+  const auto ask = [&](const char* target) {
+    return fetched(fmt::format("http://127.0.0.1:{}{}?run_id=x", given.port, target));
+  };
+  std::vector<gp::UniqueFd> others;
+  const auto is_full = [&] { return holds(error_log(), "not enough while connecting to upstream"); };
+  while (!is_full() && others.size() < kConnections) {
+    const std::string stream = ask("/events/stream");
+    BOOST_TEST((stream == "200 text/event-stream; charset=utf-8" || stream == "000 "), stream);
+    const std::string poll = ask("/events");
+    BOOST_TEST((poll == "503 application/problem+json" || poll == "000 "), poll);
+    others.push_back(half_a_request(given.port));
+  }
+  BOOST_TEST(is_full());
 }
 
 BOOST_FIXTURE_TEST_CASE(what_is_not_given_again_stays_as_it_is_until_the_site_is_disabled, Nginx) {
