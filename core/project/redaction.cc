@@ -15,8 +15,9 @@
 namespace gp::project {
 namespace {
 
-/// Text in which digits of every script and typographic spaces and hyphens are ASCII, so that one set of
-/// patterns finds them, and where each of its bytes stood in the original.
+/// Text in which digits of every script and typographic spaces and hyphens are ASCII and nothing invisible
+/// stands behind a digit, so that one set of patterns finds them, and where each of its bytes stood in the
+/// original.
 struct Folded {
   std::string text;
   std::vector<std::size_t> origin;  ///< one entry per byte of `text`, and one for its end
@@ -47,11 +48,21 @@ char ascii_form(std::uint32_t code_point) {
     if (code_point >= zero && code_point <= zero + 9) return digit(zero);
   }
   if (code_point == 0x00A0 || code_point == 0x2007 || code_point == 0x202F) return ' ';
-  if (code_point >= 0x2010 && code_point <= 0x2015) return '-';
+  if ((code_point >= 0x2010 && code_point <= 0x2015) || code_point == 0x2212 || code_point == 0xFF0D)
+    return '-';
   if (code_point == 0xFF20) return '@';
   if (code_point == 0xFF0B) return '+';
+  if (code_point == 0xFF0E) return '.';
   return 0;
 }
+
+/// Marks of direction, joiners and the like, which are seen nowhere.
+bool is_invisible(std::uint32_t code_point) {
+  return (code_point >= 0x200B && code_point <= 0x200F) || (code_point >= 0x202A && code_point <= 0x202E) ||
+         (code_point >= 0x2060 && code_point <= 0x2069) || code_point == 0x00AD || code_point == 0xFEFF;
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 Folded fold(std::string_view text) {
   Folded folded;
@@ -60,6 +71,11 @@ Folded fold(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
     const Symbol symbol = symbol_at(text, at);
     const char ascii = symbol.size > 1 ? ascii_form(symbol.code_point) : '\0';
+    const bool is_behind_digit = !folded.text.empty() && is_digit(folded.text.back());
+    if (is_behind_digit && is_invisible(symbol.code_point)) {
+      at += symbol.size;
+      continue;
+    }
     if (ascii != 0) {
       folded.text += ascii;
       folded.origin.push_back(at);
@@ -146,26 +162,70 @@ constexpr std::string_view kSevenDigits = R"(\d{3}[\s\-.]?\d{2}[\s\-.]?\d{2})";
 constexpr std::string_view kCountryCode =
     R"((?:2[07]|2[1-69]\d|3[0-469]|3[578]\d|4[013-9]|42\d|5[1-8]|5[09]\d|6[0-6]|6[7-9]\d|8[1246]|8[0578]\d|9[0-58]|9[679]\d))";
 
-/// Phone numbers with a plus, in the groupings that people write. A minus or a bracket behind one or two
-/// digits is taken for arithmetic, unless what follows is as long as a subscriber's number.
-std::string international_phone() {
-  const std::array<std::string, 7> forms = {
-      // in one piece
-      joined({R"(1[2-9]\d{9}|7\d{10}|)", kCountryCode, R"(\d{6,12})"}),
-      // +1 202 555 0143, +1 (202) 555-0143, +7 912 345-67-89
-      R"([17][ \-.]?(?:\([2-9]\d{2}\)|[2-9]\d{2})[ \-.]?\d{3}[ \-.]?\d{2}[ \-.]?\d{2})",
+/// Phone numbers of every country behind their plus or 00, in the groups that people write. A minus or a
+/// bracket behind one or two digits is taken for arithmetic, unless what follows is as long as a subscriber's
+/// number.
+std::string international_groups() {
+  constexpr std::array<std::string_view, 9> kBehindAnyCode = {
+      // +44 20 7946 0958, +44 (0)20 7946 0958, +91 98765 43210, +92 300-1234567
+      R"( ?(?:\(0\) ?)?(?:(?:\d{2}[ .]|\d{3,5}[ \-.]){1,3}\d{4,10}|\d{7,12}))",
+      // +92-300-1234567, +91-98765-43210
+      R"(-(?:\d{3,5}-\d{6,8}|\d{5}-\d{5}|\d{9,11}))",
+      // +34 612 345 678, but not a round number: +34 000 000 000
+      R"((?: \d{3}){2} (?:\d{2}[1-9]|\d[1-9]\d|[1-9]\d{2}))",
+      // +962 7 9012 3456, +20 2 2735 1234
+      R"( \d \d{4} \d{4})",
+      // +31 6 12345678
+      R"( \d \d{8})",
+      // +90 532 123 45 67, +41 79 123 45 67, +46 70-123 45 67
+      R"( \d{2,3}[ \-]\d{3} \d{2} \d{2})",
+      // +34 612 34 56 78, +47 912 34 567
+      R"( \d{3} \d{2} (?:\d{2} \d{2}|\d{3}))",
+      // +49 (30) 123456, +44 (20) 7946 0958, +55 (11) 91234-5678
+      R"( ?\(\d{2,4}\) ?(?:\d{3,5}[ \-]\d{3,5}|\d{6,8}))",
+      // +81 90-1234-5678
+      R"( \d{2,3}-\d{3,4}-\d{4})",
+  };
+  constexpr std::array<std::string_view, 3> kOthers = {
       // the neighbours: +966 50 123 4567, +966-50-1234567, +974-5512-3456, +961 70 123 456
       R"(9[67]\d(?:[ \-.]?\d{1,2}[ \-.]?\d{3}[ \-.]?\d{4}|[ \-.]?\d{4}[ \-.]?\d{4}| ?\d{1,2} \d{3} \d{3}))",
-      // +44 20 7946 0958, +44 (0)20 7946 0958, +91 98765 43210, +92 300-1234567
-      joined({kCountryCode, R"( ?(?:\(0\) ?)?(?:(?:\d{2}[ .]|\d{3,5}[ \-.]){1,3}\d{4,10}|\d{7,12}))"}),
-      // +92-300-1234567, +91-98765-43210
-      joined({kCountryCode, R"(-(?:\d{3,5}-\d{6,8}|\d{5}-\d{5}|\d{9,11}))"}),
-      // +34 612 345 678, but not a round number: +34 000 000 000
-      joined({kCountryCode, R"((?: \d{3}){2} (?:\d{2}[1-9]|\d[1-9]\d|[1-9]\d{2}))"}),
-      // +33 1 42 68 53 00
-      R"(33 ?(?:\(0\) ?)?[1-9](?: \d{2}){4})",
+      // +33 1 42 68 53 00, +212 6 12 34 56 78
+      R"((?:33|21[236]) ?(?:\(0\) ?)?[1-9](?: \d{2}){4})",
+      // +45 12 34 56 78
+      R"(4[57](?: \d{2}){4})",
   };
-  return fmt::format(R"({}(\+(?:{})){})", kBeforePlus, fmt::join(forms, "|"), kAfter);
+  return fmt::format("{}(?:{})|{}", kCountryCode, fmt::join(kBehindAnyCode, "|"), fmt::join(kOthers, "|"));
+}
+
+std::string phone_with_plus() {
+  const std::string in_one_piece = joined({R"(1[2-9]\d{9}|7\d{10}|)", kCountryCode, R"(\d{6,12})"});
+  // +1 202 555 0143, +1 (202) 555-0143, +7 912 345-67-89
+  constexpr std::string_view kOneAndSeven =
+      R"([17][ \-.]?(?:\([2-9]\d{2}\)|[2-9]\d{2})[ \-.]?\d{3}[ \-.]?\d{2}[ \-.]?\d{2})";
+  return joined(
+      {kBeforePlus, R"((\+(?:)", in_one_piece, "|", kOneAndSeven, "|", international_groups(), "))", kAfter});
+}
+
+/// As people dial it. In one piece it is longer than the number of a book or of a product that begins with
+/// zeros.
+std::string phone_with_zeros() {
+  const std::string in_one_piece = joined({kCountryCode, R"(\d{8,11})"});
+  constexpr std::string_view kOne = R"(1[ \-.]\(?[2-9]\d{2}\)?[ \-.]\d{3}[ \-.]\d{4})";
+  return joined(
+      {kBeforeUnsigned, R"((00 ?(?:)", in_one_piece, "|", kOne, "|", international_groups(), "))", kAfter});
+}
+
+/// Groups that are all round are numbers to reckon with: "+20 100 4500".
+std::size_t phone_size(std::string_view number) {
+  const auto first_gap = std::ranges::find_if_not(number.substr(2), is_digit) - number.begin();
+  bool has_groups = false;
+  bool is_round = true;
+  for (auto at = static_cast<std::size_t>(first_gap); at < number.size(); ++at) {
+    const bool is_end = is_digit(number[at]) && (at + 1 == number.size() || !is_digit(number[at + 1]));
+    has_groups = has_groups || is_end;
+    is_round = is_round && (!is_end || number[at] == '0');
+  }
+  return has_groups && is_round ? 0 : number.size();
 }
 
 /// Longer and more certain kinds first, so that a part of one is not taken for another.
@@ -173,7 +233,7 @@ std::vector<Kind> make_kinds() {
   return {
       {R"(([\p{L}\p{N}._%+'\-]+@(?:[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}\-]*[\p{L}\p{M}\p{N}])?\.)+\p{L}[\p{L}\p{M}]+))",
        "[email]"},
-      {R"((?:^|[^0-9A-Za-z])(784[-\s.]?(?:19|20)\d{2}[-\s.]?\d{7}[-\s.]?\d)(?:$|[^0-9A-Za-z]))",
+      {R"((?:^|[^0-9A-Za-z])(784[-\s./]?(?:19|20)\d{2}[-\s./]?\d{7}[-\s./]?\d)(?:$|[^0-9A-Za-z]))",
        "[emirates_id]"},
       {R"((?i)(?:^|[^0-9A-Za-z])(AE\d{2}(?:[ \-]?\d{4}){4}[ \-]?\d{3})(?:$|[^0-9A-Za-z]))", "[iban]"},
       // of any country, 15 .. 34 characters in one piece or in fours
@@ -192,7 +252,9 @@ std::vector<Kind> make_kinds() {
       {joined({kBefore, R"(((?:\(0[234679]\)[\s\-.]?|0[234679][\s\-.]))", kSevenDigits, ")", kAfter}),
        "[phone]"},
       {joined({kBeforeUnsigned, R"((0[234679]\d{7}))", kAfter}), "[phone]"},
-      {international_phone(), "[phone]"},
+      {R"((?:^|[^0-9A-Za-z.])(05\d(?:/\d{3}/\d{4}| - \d{3} - \d{4}| \d{4} \d{3}))(?:$|[^0-9]))", "[phone]"},
+      {phone_with_plus(), "[phone]", phone_size},
+      {phone_with_zeros(), "[phone]", phone_size},
   };
 }
 
