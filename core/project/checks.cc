@@ -285,10 +285,10 @@ std::vector<Fault> check_section(const std::string& section_id, const Json& sect
 
 std::optional<Fault> find_blocked(const Json& value, const std::string& path, const Blocklist& blocklist) {
   std::optional<Fault> fault;
-  for_each_text(value, "", [&](const std::string&, const std::string& text) {
+  for_each_text(value, path, [&](const std::string& where, const std::string& text) {
     if (fault) return;
     if (const auto hit = blocklist.find(text))
-      fault = Fault{path, fmt::format("holds a word of the blocked category '{}'", hit->category)};
+      fault = Fault{where, fmt::format("holds a word of the blocked category '{}'", hit->category)};
   });
   return fault;
 }
@@ -313,8 +313,10 @@ Json validate(const Json& document, const StartRequest& request, const Blocklist
       findings, [](const Finding& finding) { return finding.check.ends_with("_shape"); });
   add(find_missing_sections(document));
   add(find_personal_data(content));
-  if (auto fault = find_blocked(content, "the project", blocklist))
-    findings.push_back({"blocklist", std::move(*fault)});
+  for (const auto& [part, value] : content.items()) {
+    if (auto fault = find_blocked(value, part, blocklist))
+      findings.push_back({"blocklist", std::move(*fault)});
+  }
 
   Report report;
   for (const char* id : {"plan_shape", "section_ids", "section_shape", "seats", "roles", "time_budget",

@@ -29,8 +29,9 @@ std::vector<Fault> check_plan(const Json& plan, const StartRequest& request);
 std::vector<Fault> check_section(const std::string& section_id, const Json& section,
                                  const StartRequest& request);
 
-/// The fault of `value`, which is at `path`: some string in it holds a blocked word. Names its category and
-/// not the word.
+/// The first fault of `value`, which is at `path`: a string in it holds a blocked word. Its field is the path
+/// of that string ("sections.sec_01.teacher.steps[1]"), of a member's name the path of the object; names the
+/// category and not the word.
 std::optional<Fault> find_blocked(const Json& value, const std::string& path, const Blocklist& blocklist);
 
 /// The same for each of a request's texts.

@@ -116,6 +116,7 @@ BOOST_AUTO_TEST_CASE(a_blocked_word_is_told_by_its_category_and_never_stored) {
   BOOST_TEST(intake.has_blocked());
   BOOST_REQUIRE(!intake.faults().empty());
   BOOST_TEST(intake.faults().front().problem.find("whisky") == std::string::npos);
+  BOOST_TEST(intake.faults().front().field == "sections.sec_01.shared.steps[0]");
   BOOST_TEST(writer.document().completed_sections().empty());
 }
 

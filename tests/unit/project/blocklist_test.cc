@@ -56,6 +56,21 @@ BOOST_AUTO_TEST_CASE(words_of_mathematics_and_of_school_pass) {
                            "sex ratio at birth",
                            "hot glue gun",
                            "cotton gin",
+                           "cum. frequency graphs",
+                           "magna cum laude",
+                           "A trip to Wadi Rum",
+                           "Stars seen with the naked eye",
+                           "Litres of water drunk on sports day",
+                           "a finger prick test",
+                           "apple cider vinegar",
+                           "A 20% alcohol solution is mixed with water",
+                           "explosive growth",
+                           "nail gun and staple gun",
+                           "The radar gun shows 60 km/h",
+                           "Record sex, age and height",
+                           "gin rummy",
+                           "The dyke is 8 m high",
+                           "spic and span",
                            "A5 paper",
                            "3rd root",
                            "9am to 5pm",
@@ -83,6 +98,8 @@ BOOST_AUTO_TEST_CASE(blocked_words_are_found_by_category) {
   BOOST_TEST(category_of("a CASINO budget") == "gambling");
   BOOST_TEST(category_of("rifles and guns") == "weapons");
   BOOST_TEST(category_of("kill yourself") == "self_harm");
+  BOOST_TEST(category_of("they got drunk on apple cider") == "alcohol");
+  BOOST_TEST(category_of("naked people with guns") != "");
   BOOST_TEST(category_of("fuck") == "profanity");
 }
 
