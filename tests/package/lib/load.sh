@@ -78,6 +78,34 @@ an_upgrade_that_needs_a_migration_leaves_the_old_ones_at_work() {
   same "the new ones serve" "$(status_of /status/package)" 200
 }
 
+# upgrade_cannot_ask WHY REASON   an upgrade that gets no answer for the REASON says so and leaves the processes alone.
+upgrade_cannot_ask() {
+  local before
+  before=$(main_pids)
+  in_container dpkg -i "/debs/${next_deb##*/}" >"$work/upgrade.log" 2>&1 || fail "dpkg -i: $(cat "$work/upgrade.log")"
+  same "$1: one line says why" "$(grep -c "^generate-project: cannot tell whether the tables need a migration (.*$2" "$work/upgrade.log")" 1
+  same "$1: the old processes are at work" "$(main_pids)" "$before"
+}
+
+an_upgrade_that_cannot_ask_for_a_migration_leaves_the_old_ones_at_work() {
+  step "an upgrade that cannot ask whether a migration is due"
+  keep_settings
+  set_setting "export FOO=1"  # systemd passes over it
+  upgrade_cannot_ask "a wrong line" 'line [0-9]*: is not NAME=value'
+  in_container systemctl stop generate-project.target 'generate-project-*.service'
+  in_container dpkg -i "/debs/${next_deb##*/}" >"$work/upgrade.log" 2>&1 || fail "dpkg -i: $(cat "$work/upgrade.log")"
+  refuse "where nothing runs nothing is said" grep '^generate-project:' "$work/upgrade.log"
+  restore_settings
+  in_container systemctl start generate-project.target
+  same "all run again" "$(status_of /status/package)" 200
+  in_container systemctl stop postgresql@15-main.service
+  upgrade_cannot_ask "no database" 'connection to server'
+  in_container systemctl start postgresql@15-main.service
+  expect "they serve" eventually 20 serves
+}
+
+serves() { [[ $(status_of /status/package) == 200 ]]; }
+
 a_downgrade_that_the_tables_do_not_take_leaves_the_new_ones_at_work() {
   step "a downgrade to a version that the tables do not take"
   local before
