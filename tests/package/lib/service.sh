@@ -41,6 +41,10 @@ installs_and_starts_nothing() {
   same "nothing of it runs" "$(active_units)" ""
   same "nothing of nginx's has changed" "$(in_container sh -c 'find /etc/nginx -type f -o -type l | sort | xargs sha256sum')" "$nginx_before"
   same "the system is well" "$(in_container systemctl is-system-running)" running
+  local folder
+  for folder in /var/lib/generate-project /var/log/generate-project; do  # before any service starts, which could not be kept out otherwise
+    same "$folder is there" "$(in_container stat -c '%U %G %a' "$folder")" "generate-project generate-project 750"
+  done
   expect "systemd finds nothing wrong with the units" in_container sh -c 'cd /lib/systemd/system && systemd-analyze verify --man=no generate-project*.service generate-project*.socket generate-project*.timer generate-project.target'
 }
 
@@ -68,6 +72,48 @@ nginx_that_is_stopped_is_said() {
   refuse "setup does not say that it serves" in_container generate-project setup
   tells "it says what to do" 'systemctl enable --now nginx' 'generate-project setup'
   in_container systemctl start nginx.service
+}
+
+setup_asks_for_what_the_services_see() {
+  step "a shell with a setting of its own"
+  refuse "setup does not take it" in_container sh -c 'DATABASE_URL=postgresql:///elsewhere generate-project setup'
+  tells "it says which" 'this shell sets DATABASE_URL, which the services do not see' 'DATABASE_URL=postgresql:///elsewhere generate-project setup'
+}
+
+services_that_do_not_run_are_said() {
+  step "services that do not run"
+  in_container systemctl stop generate-project-worker.service generate-project-start.socket generate-project-start.service
+  tells "doctor misses the worker" '^fail +services.worker ' 'generate-project doctor'
+  tells "doctor misses the socket" '^fail +services.start.socket ' 'generate-project doctor'
+  expect "setup starts them" in_container generate-project setup
+  drop_in start 'ExecStart=\nExecStart=/bin/false'
+  refuse "setup does not say that it serves where one fails" in_container sh -c 'systemctl stop generate-project-start.service && generate-project setup'
+  remove_drop_in start
+  in_container systemctl reset-failed generate-project-start.service
+  expect "setup starts it" in_container generate-project setup
+  expect "doctor" in_container generate-project doctor
+}
+
+a_site_that_nginx_does_not_read_is_said() {
+  step "an nginx.conf without sites-enabled"
+  in_container sed -i.kept 's|include /etc/nginx/sites-enabled|include /etc/nginx/nowhere|' /etc/nginx/nginx.conf
+  tells "doctor says so" '^fail +nginx.site ' 'generate-project doctor'
+  refuse "nginx-site does not call it enabled" in_container generate-project nginx-site --enable
+  in_container mv /etc/nginx/nginx.conf.kept /etc/nginx/nginx.conf
+}
+
+an_empty_line_has_the_default_of_the_package() {
+  step "settings without a path"
+  keep_settings
+  in_container sed -i -e 's/^SPOOL_PATH=.*/SPOOL_PATH=/' -e '/^CSV_LOG_DIR=/d' /etc/generate-project/generate-project.conf
+  expect "restart" in_container systemctl restart 'generate-project-*.service'
+  same "the services have their spool" "$(ask http://127.0.0.1:8080/health/ready | jq -r .checks.spool.status)" ok
+  tells "doctor looks at the same" '^ok +spool.file +/var/lib/generate-project/spool.db' 'cd /root && generate-project doctor'
+  set_setting SPOOL_PATH=./spool.db
+  tells "a relative path is a fault" "^fail +settings.SPOOL_PATH +'./spool.db' is not allowed" 'generate-project doctor'
+  refuse "and nothing is done with it" in_container generate-project prune --dry-run
+  restore_settings
+  expect "restart" in_container systemctl restart 'generate-project-*.service'
 }
 
 a_missing_key_is_said_once() {
@@ -212,6 +258,19 @@ no_service_reaches_what_is_anothers() {
     refuse "$name cannot put a socket in another's place" as "$name" touch /run/generate-project/another
   done
   refuse "the worker cannot write outside its folders" as worker touch /etc/another
+}
+
+a_folder_that_is_gone_opens_no_sandbox() {
+  step "a folder that a service must not see is gone when it starts"
+  in_container systemctl stop generate-project.target 'generate-project-*.service'
+  in_container mv /var/log/generate-project /var/log/kept
+  refuse "start does not start" in_container systemctl start generate-project-start.service
+  expect "the journal says why" grep -q '/var/log/generate-project: No such file' <(journal_of start.service)
+  expect "the folder is made" in_container systemd-tmpfiles --create generate-project.conf
+  same "as the services want it" "$(in_container stat -c '%U %G %a' /var/log/generate-project)" "generate-project generate-project 750"
+  in_container sh -c 'rmdir /var/log/generate-project && mv /var/log/kept /var/log/generate-project'
+  expect "all start again" in_container sh -c "systemctl reset-failed 'generate-project*' && systemctl start generate-project.target"
+  same "and serve" "$(status_of /status/package)" 200
 }
 
 a_wrong_setting_is_said_and_can_be_repaired() {
