@@ -33,6 +33,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kFirstRestart{100};
 constexpr milliseconds kLongestRestart{10000};
 constexpr std::chrono::seconds kYoung{10};       ///< a child that dies younger raises the back-off
+constexpr std::chrono::seconds kLongestRest{5};  ///< systemd's watchdog wants to hear from the master
 constexpr std::chrono::seconds kAfterDrain{15};  ///< what killing and burying the late may take
 
 sigset_t master_signals() {
@@ -86,7 +87,7 @@ class Master {
       wait_for_signal();
       kill_the_late();
       if (!is_stopping_) start_the_due();
-      sd_notify(0, "WATCHDOG=1");
+      tell_systemd_of_the_turn();
     }
     return exit_code_;
   }
@@ -217,7 +218,7 @@ class Master {
   // ---------------------------------------------------------------------------------------------------------
 
   milliseconds until_next_duty() const {
-    SteadyTime next = steady_now() + std::chrono::seconds(5);  // systemd's watchdog wants to hear from us
+    SteadyTime next = steady_now() + kLongestRest;
     for (const Slot& slot : slots_) {
       if (slot.pid != 0) next = std::min(next, slot.kill_at);
       if (slot.pid == 0 && !is_stopping_) next = std::min(next, slot.restart_at);
@@ -256,6 +257,18 @@ class Master {
   void tell_systemd_of_the_stop() const {
     const std::chrono::microseconds wait = options_.drain + kAfterDrain;
     sd_notify(0, fmt::format("STOPPING=1\nEXTEND_TIMEOUT_USEC={}", wait.count()).c_str());
+  }
+
+  /// The watchdog is content. A reload takes up to the drain for each child, and systemd bounds the whole of
+  /// it by TimeoutStartSec=: it is asked for a little more at every turn. Once would not do: systemd begins
+  /// to count when ExecReload= has ended, which may be after it was asked.
+  void tell_systemd_of_the_turn() const {
+    if (is_stopping_ || to_reload_.empty()) {
+      sd_notify(0, "WATCHDOG=1");
+      return;
+    }
+    const std::chrono::microseconds wait = kLongestRest + kAfterDrain;
+    sd_notify(0, fmt::format("WATCHDOG=1\nEXTEND_TIMEOUT_USEC={}", wait.count()).c_str());
   }
 
   bool prepare_again() {

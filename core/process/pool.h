@@ -39,11 +39,12 @@ using ChildLife = std::function<int(const Child&)>;
 
 /// The pre-fork master: makes or takes the socket (mode 0660), forks `processes` children that each live as
 /// `prepare` says, and replaces those that die (back-off 100 ms to 10 s while one dies young). Tells systemd
-/// READY, RELOADING, STOPPING and WATCHDOG, and at the stop that it may take `drain` and 15 s, whatever the
-/// unit's TimeoutStopSec=. SIGTERM/SIGINT: stop every child, wait `drain`, kill the rest, return. SIGHUP:
-/// prepare again, then replace the children one after another, never fewer than processes-1 at work. A child
-/// that returns 0 without being asked (it reached MAX_REQUESTS) is replaced at once. A child whose master
-/// dies is sent SIGTERM by the kernel (PR_SET_PDEATHSIG).
+/// READY, RELOADING, STOPPING and WATCHDOG, at the stop that it may take `drain` and 15 s, whatever the
+/// unit's TimeoutStopSec=, and in a reload again and again that it goes on, whatever TimeoutStartSec=.
+/// SIGTERM/SIGINT: stop every child, wait `drain`, kill the rest, return. SIGHUP: prepare again, then replace
+/// the children one after another, never fewer than processes-1 at work. A child that returns 0 without being
+/// asked (it reached MAX_REQUESTS) is replaced at once. A child whose master dies is sent SIGTERM by the
+/// kernel (PR_SET_PDEATHSIG).
 ///
 /// `prepare` reads what all children share and none changes: the files that settings name. It is called in
 /// the master, at its start and at each SIGHUP. Where it throws at a SIGHUP, nobody is replaced: that is

@@ -302,6 +302,32 @@ BOOST_AUTO_TEST_CASE(a_reload_while_no_child_lives_is_over_at_once) {
   BOOST_TEST(status == 0);
 }
 
+BOOST_AUTO_TEST_CASE(the_service_manager_is_asked_again_and_again_to_wait_for_a_reload_and_not_after_it) {
+  const FakeManager manager;
+  const Pipe ends;  // a child that was asked to stop does so when something stands in it
+  gp::process::PoolOptions options;
+  options.name = "slow";
+  options.drain = std::chrono::seconds(600);
+  const pid_t master = start_pool(manager.path(), options, [&ends] {
+    return [&ends](const Child& child) {
+      char byte = 0;
+      return wait_for_stop(child) == 0 && ::read(ends.out.get(), &byte, 1) == 1 ? 0 : 1;
+    };
+  });
+  BOOST_TEST(manager.next_with("READY=1") == "READY=1");
+  ::kill(master, SIGHUP);
+  BOOST_TEST(manager.next_with("RELOADING=1") == "RELOADING=1\nSTATUS=");
+  for (int turn = 0; turn < 2; ++turn)
+    BOOST_TEST(manager.next_with("WATCHDOG=1") == "WATCHDOG=1\nEXTEND_TIMEOUT_USEC=20000000");
+  BOOST_REQUIRE(::write(ends.in.get(), "..", 2) == 2);  // for its replacement too
+  BOOST_TEST(manager.next_with("READY=1") == "READY=1");
+  BOOST_TEST(manager.next_with("WATCHDOG=1") == "WATCHDOG=1");
+  ::kill(master, SIGTERM);
+  int status = -1;
+  ::waitpid(master, &status, 0);
+  BOOST_TEST(status == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_pool_whose_file_is_wrong_at_the_start_does_not_begin) {
   gp::process::PoolOptions options;
   options.name = "wrong";
