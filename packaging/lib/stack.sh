@@ -13,6 +13,15 @@ address=http://127.0.0.1:$port
 # shellcheck source=packaging/lib/database.sh
 source "$top/packaging/lib/database.sh"
 
+# What is served and what is written stand in nginx's configuration, where these characters would end a path or mean something.
+require_paths_for_nginx() {
+  local path odd='[][:space:]["'"'"'\;{}$*?]'
+  for path in "$top" "$state"; do
+    [[ ! $path =~ $odd ]] || die "nginx cannot be given the path '$path': it holds a blank or one of \" ' \\ ; { } \$ * ? [ ].
+     Move the clone; where only DEV_STATE_DIR is meant, name another folder"
+  done
+}
+
 stack_is_up() {
   local name
   for name in "${handlers[@]}" nginx; do process_is_up "$name" || return 1; done
@@ -134,7 +143,7 @@ start_nginx() {
   connections=$((files - 256 < 40000 ? files - 256 : 40000))
   "$top/packaging/configure-nginx" "$folder" LISTEN="listen 127.0.0.1:$port backlog=4096 sndbuf=32k;" TLS= SERVER_NAME=localhost RUNTIME_DIR="$sockets" \
     WWW_DIR="$top/nginx/www" STATE_DIR="$folder" USER_LINE="$( ((EUID == 0)) && echo 'user root;')" MAX_FILES="$files" \
-    MAX_CONNECTIONS="$connections" WORKERS="$workers" ACCESS_LOG="$folder/access.log generate_project" STREAMS="${NGINX_STREAMS:-$((workers * connections * 3 / 8))}"
+    MAX_CONNECTIONS="$connections" WORKERS="$workers" METRICS_ALLOW= ACCESS_LOG="$folder/access.log generate_project" STREAMS="${NGINX_STREAMS:-$((workers * connections * 3 / 8))}"
   process_start nginx "$(command -v nginx || echo /usr/sbin/nginx)" -p "$folder/" -c "$folder/nginx.conf" -e "$folder/error.log"
   wait_for 20 curl -fsS -o /dev/null "$address/health" || { cat "$folder/error.log" >&2; stack_failed nginx; }
 }
