@@ -16,14 +16,14 @@ namespace gp::llm {
 
 /// How a call ended, by what the generator does next.
 enum class CallStatus {
-  kComplete,     ///< finish_reason stop, no refusal
-  kUnavailable,  ///< 408, 409, 429, 5xx, no connection, cut stream, error object in the stream: may be tried
-                 ///< again
-  kQuota,        ///< 429 with a code that says the account is exhausted: final
-  kRejected,     ///< 400, 401, 403 and the like: final
-  kModelNotFound,         ///< the provider does not know the model: MODEL_FALLBACK is tried
-  kUnsupportedParameter,  ///< 400 that names an optional parameter of ours: dropped and tried again
-  kRefused,               ///< the model refused
+  kComplete,       ///< finish_reason stop, no refusal
+  kUnavailable,    ///< 408, 409, 429, 5xx, no connection, cut stream, other errors inside an answer: may be
+                   ///< tried again
+  kQuota,          ///< 402, or a code that says the account is exhausted: final
+  kRejected,       ///< 400, 401, 403 and the like, an answer in an encoding we did not ask for: final
+  kModelNotFound,  ///< the provider does not know the model: MODEL_FALLBACK is tried
+  kUnsupportedParameter,  ///< 400 or 422 that names an optional parameter of ours: dropped and tried again
+  kRefused,               ///< the model refused, or the provider's content filter the prompt
   kTruncated,             ///< finish_reason length or content_filter
   kTimeout,               ///< silence past the first-byte or idle limit
   kCancelled,             ///< the stop function said so
@@ -36,7 +36,8 @@ struct CallResult {
   CallStatus status = CallStatus::kUnavailable;
   std::string
       detail;  ///< for people: our sentence with status, provider code and curl's text; no body, no key
-  long http_status = 0;  ///< with which the provider refused the call; 0 where it did not
+  long http_status = 0;  ///< with which the provider refused the call, or that the error inside its answer
+                         ///< stands for; 0 where there is none
   std::optional<std::chrono::milliseconds> retry_after;  ///< from retry-after-ms or Retry-After
   std::string parameter;                                 ///< with kUnsupportedParameter: its name
   project::Usage usage;

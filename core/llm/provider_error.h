@@ -19,9 +19,13 @@ using HeaderLookup = std::function<std::string(std::string_view name)>;
 /// HTML of a proxy, nothing. Pure.
 CallResult judge_http_error(long status, const HeaderLookup& header, std::string_view body, WallTime now);
 
-/// What an error object inside a stream that began well means: {"message", "type", "param", "code"}, where
-/// code may be text, a number or null.
+/// What an error object inside an answer that began well means: {"message", "type", "param", "code"}, where
+/// code may be text, a number or null. It is judged like the HTTP status it stands for, where that is known.
 CallResult judge_stream_error(const Json& error);
+
+/// " (text)" where `text` is a short code of letters, digits and a few signs, which cannot quote anything;
+/// else empty.
+std::string in_brackets(const std::string& text);
 
 /// How long the provider asks to wait: retry-after-ms, else Retry-After in seconds or as a date.
 std::optional<std::chrono::milliseconds> retry_after(const HeaderLookup& header, WallTime now);
