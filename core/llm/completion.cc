@@ -83,15 +83,30 @@ std::string text_member(const Json& object, const char* name) {
   return object.at(name).get<std::string>();
 }
 
-std::int64_t count_member(const Json& object, const char* name, std::int64_t otherwise) {
-  if (!object.is_object() || !object.contains(name) || !object.at(name).is_number()) return otherwise;
-  const double count = object.at(name).get<double>();
-  return count >= 0 && count < 1e12 ? static_cast<std::int64_t>(count) : otherwise;
-}
-
 const Json& member_or_null(const Json& object, const char* name) {
   static const Json null;
   return object.is_object() && object.contains(name) ? object.at(name) : null;
+}
+
+/// False for a number of tokens that no call can have.
+bool is_possible(const Json& count) {
+  constexpr double kMaxTokens = 1e8;  // far more than any model reads or writes in one call
+  return !count.is_number() || (count.get<double>() >= 0 && count.get<double>() <= kMaxTokens);
+}
+
+std::int64_t count_or(const Json& count, std::int64_t otherwise) {
+  return count.is_number() ? static_cast<std::int64_t>(count.get<double>()) : otherwise;
+}
+
+/// The assistant's text in a message or a delta: a string, or a list of parts, such as thoughts and text.
+std::string content_of(const Json& message) {
+  const Json& content = member_or_null(message, "content");
+  if (!content.is_array()) return text_member(message, "content");
+  std::string text;
+  for (const Json& part : content) {
+    if (text_member(part, "type") == "text") text += text_member(part, "text");
+  }
+  return text;
 }
 
 CallResult unavailable(std::string detail) {
@@ -124,6 +139,11 @@ std::string Completion::take_chunk(std::string_view data) {
   return text;
 }
 
+std::string Completion::take_last(std::string_view data) {
+  const bool is_whole = data == "[DONE]" || parsed(data).has_value();
+  return is_whole ? take_chunk(data) : std::string();
+}
+
 std::string Completion::take_whole(std::string_view body) {
   auto completion = parsed(body);
   if (!completion) completion = parsed(mend_surrogates(body, high_surrogate_));
@@ -148,18 +168,28 @@ std::string Completion::take(const Json& object, const char* message_member) {
     finish_reason_ = reason;
   const Json& message = member_or_null(choice, message_member);
   if (!text_member(message, "refusal").empty()) has_refusal_ = true;
-  std::string text = text_member(message, "content");
+  std::string text = content_of(message);
   has_text_ = has_text_ || !text.empty();
   return text;
 }
 
 void Completion::take_usage(const Json& usage) {
   if (!usage.is_object()) return;
-  usage_.prompt_tokens = count_member(usage, "prompt_tokens", usage_.prompt_tokens);
-  usage_.completion_tokens = count_member(usage, "completion_tokens", usage_.completion_tokens);
-  usage_.cached_tokens =
-      count_member(member_or_null(usage, "prompt_tokens_details"), "cached_tokens", usage_.cached_tokens);
-  reasoning_tokens_ = count_member(member_or_null(usage, "completion_tokens_details"), "reasoning_tokens", 0);
+  const Json& prompt = member_or_null(usage, "prompt_tokens");
+  const Json& completion = member_or_null(usage, "completion_tokens");
+  const Json& cached = member_or_null(member_or_null(usage, "prompt_tokens_details"), "cached_tokens");
+  const Json& reasoning =
+      member_or_null(member_or_null(usage, "completion_tokens_details"), "reasoning_tokens");
+  if (!is_possible(prompt) || !is_possible(completion) || !is_possible(cached) || !is_possible(reasoning)) {
+    usage_ = {};  // one count that is wrong makes the others doubtful
+    return;
+  }
+  usage_.prompt_tokens = count_or(prompt, usage_.prompt_tokens);
+  usage_.completion_tokens = count_or(completion, usage_.completion_tokens);
+  usage_.cached_tokens = count_or(cached, usage_.cached_tokens);
+  reasoning_tokens_ = count_or(reasoning, 0);
+  const bool is_counted_apart = usage_.prompt_tokens >= 0 && usage_.cached_tokens > usage_.prompt_tokens;
+  if (is_counted_apart) usage_.prompt_tokens += usage_.cached_tokens;  // of which they are a part with us
 }
 
 void Completion::fail(CallResult failure) {

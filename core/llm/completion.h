@@ -17,6 +17,10 @@ class Completion {
   /// is_done() nothing more need be given. Never throws for what the provider sent.
   std::string take_chunk(std::string_view data);
 
+  /// The same for data that the end of the stream has left without its blank line: the standard discards it,
+  /// but some servers end so. One that is cut in its midst says nothing.
+  std::string take_last(std::string_view data);
+
   /// The same for the body of a server that did not stream.
   std::string take_whole(std::string_view body);
 
