@@ -121,6 +121,7 @@ struct Transfer::Impl {
     multi.reset(curl_multi_init());
     if (!easy || !multi) throw Error(ErrorKind::kBug, "libcurl is out of memory");
     add_headers(lines);
+    add_headers({"Accept-Encoding: identity"});  // without it any encoding would be right (RFC 9110, 12.5.3)
     set(CURLOPT_URL, url.c_str());
     set(CURLOPT_PROTOCOLS_STR, "http,https");
     set(CURLOPT_FOLLOWLOCATION, 0L);

@@ -26,7 +26,7 @@ struct Get {
 
 /// A request whose answer is pulled as it arrives. It has no time limit of its own beyond the connection's:
 /// the caller, who knows what counts as progress, stops pulling. Destroying it closes the connection at once.
-/// One thread; made after fork.
+/// It asks for a body that is not encoded, and decodes none. One thread; made after fork.
 class Transfer {
  public:
   /// Begins at once; nothing is sent before the first pull. Throws Error(kBug) where libcurl refuses the

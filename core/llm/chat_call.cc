@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <re2/re2.h>
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
@@ -73,7 +74,8 @@ struct ChatCall::Impl {
   std::unique_ptr<curl::Transfer> transfer;
   DataLines lines;
   Completion completion;
-  std::string unread;             ///< of the body: an error's or a whole completion's text
+  std::string unread;             ///< of the body: an error's, a whole completion's or not yet known whose
+  std::optional<bool> streams;    ///< what the answer of an accepted call is; nothing: cannot be told yet
   std::deque<std::string> texts;  ///< what next_text() has not returned yet
   bool has_text = false;
   bool has_ended = false;
@@ -103,32 +105,51 @@ struct ChatCall::Impl {
     return status == 200 || (status < 200 && transfer->has_sent());
   }
 
-  bool is_stream() const { return transfer->header("content-type").starts_with("text/event-stream"); }
+  bool is_accepted() const { return transfer->status() == 200; }
+
+  /// Proxies lose or change the media type of a stream: under any other the body's beginning decides.
+  bool is_stream() {
+    static const RE2 is_stream_type(R"((?i)text/event-stream\s*(;.*)?)");
+    if (!streams && RE2::FullMatch(transfer->header("content-type"), is_stream_type)) streams = true;
+    if (!streams) streams = begins_like_stream(unread);
+    return streams.value_or(false);
+  }
+
+  bool is_encoded() const {
+    static const RE2 is_plain("(?i)(identity)?");
+    return !RE2::FullMatch(transfer->header("content-encoding"), is_plain);
+  }
 
   void pull() {
     if (should_stop()) return end(ended(CallStatus::kCancelled, "the call was given up"));
     std::string bytes;
     const auto state = transfer->pull(kLongestPull, bytes);
-    if (transfer->status() == 200 && is_stream()) {
-      take_stream(bytes);
-      if (has_ended) return;  // the connection is gone: nothing below may ask it
-    } else {
-      unread += bytes;
-      if (unread.size() > kMaxWholeBytes) {
-        return end(ended(CallStatus::kUnavailable, "the LLM provider's answer is longer than 2 MiB"));
-      }
-    }
+    take(bytes);
+    if (has_ended) return;  // the connection is gone: nothing below may ask it
     if (completion.has_failed() || completion.is_done()) return end(completion.result(""));
     if (state == curl::Transfer::State::kEnded) return end_with_transfer();
     watch_silence();
   }
 
-  void take_stream(const std::string& bytes) {
+  void take(const std::string& bytes) {
+    unread += bytes;
+    if (is_accepted() && is_encoded()) {
+      return end(
+          ended(CallStatus::kRejected,
+                fmt::format("the LLM provider's answer has a Content-Encoding that was not asked for{}",
+                            in_brackets(transfer->header("content-encoding")))));
+    }
+    if (is_accepted() && is_stream()) return take_stream(std::exchange(unread, {}), &Completion::take_chunk);
+    if (unread.size() > kMaxWholeBytes)
+      end(ended(CallStatus::kUnavailable, "the LLM provider's answer is longer than 2 MiB"));
+  }
+
+  void take_stream(std::string_view bytes, std::string (Completion::*take_data)(std::string_view)) {
     try {
       lines.push(bytes);
       while (const auto data = lines.next()) {
         last_progress = steady_now();
-        add_text(completion.take_chunk(*data));
+        add_text((completion.*take_data)(*data));
       }
     } catch (const Error& error) {  // it is too long to be an answer
       end(ended(CallStatus::kUnavailable, error.what()));
@@ -150,8 +171,12 @@ struct ChatCall::Impl {
       const auto header = [this](std::string_view name) { return transfer->header(name); };
       return end(judge_http_error(status, header, unread.substr(0, kMaxErrorBytes), wall_now()));
     }
-    if (!is_stream() && failure.empty()) add_text(completion.take_whole(unread));
-    end(completion.result(failure));
+    if (is_stream()) {
+      take_stream("\n\n", &Completion::take_last);
+    } else if (failure.empty()) {
+      add_text(completion.take_whole(unread));
+    }
+    if (!has_ended) end(completion.result(failure));
   }
 
   void watch_silence() {

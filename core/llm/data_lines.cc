@@ -1,5 +1,7 @@
 #include "core/llm/data_lines.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "core/base/error.h"
@@ -10,7 +12,20 @@ namespace {
 constexpr std::size_t kMaxLineBytes = 1 << 20;
 constexpr std::size_t kMaxDataBytes = 4 << 20;  // of one event: many lines of data may join
 
+bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
+
 }  // namespace
+
+std::optional<bool> begins_like_stream(std::string_view body) {
+  constexpr std::array<std::string_view, 5> kBeginnings = {"data:", ":", "event:", "id:", "retry:"};
+  constexpr std::string_view kPassedOver = " \t\r\n\xEF\xBB\xBF";  // white space, a byte order mark
+  body.remove_prefix(std::min(body.find_first_not_of(kPassedOver), body.size()));
+  if (std::ranges::any_of(kBeginnings, [&](auto beginning) { return body.starts_with(beginning); }))
+    return true;
+  if (std::ranges::any_of(kBeginnings, [&](auto beginning) { return beginning.starts_with(body); }))
+    return std::nullopt;
+  return false;
+}
 
 void DataLines::push(std::string_view bytes) {
   bytes_.erase(0, at_);
@@ -37,9 +52,10 @@ std::optional<std::string> DataLines::next_line() {
 
 std::optional<std::string> DataLines::next() {
   while (const auto line = next_line()) {
-    if (line->empty() && has_data_) {
-      has_data_ = false;
-      return std::exchange(data_, {});
+    if (line->empty() && std::exchange(has_data_, false)) {
+      std::string data = std::exchange(data_, {});
+      if (!is_blank(data)) return data;
+      continue;
     }
     constexpr std::string_view kField = "data:";
     if (!line->starts_with(kField)) continue;

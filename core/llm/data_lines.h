@@ -6,9 +6,14 @@
 
 namespace gp::llm {
 
+/// Whether a body that is not marked as text/event-stream begins like one: with one of its fields or a
+/// comment. Nothing while too little of it has arrived to tell.
+std::optional<bool> begins_like_stream(std::string_view body);
+
 /// The `data` of each event of a text/event-stream that arrives in pieces cut anywhere: chat completions send
 /// one line of data an event. Comments, other fields, a byte order mark and LF, CR or CRLF line ends are
-/// taken as the standard says. Pure; one thread.
+/// taken as the standard says; an event whose data is blank is passed over, it only keeps a connection alive.
+/// Pure; one thread.
 class DataLines {
  public:
   /// Throws Error(kTooLarge) where one line is longer than 1 MiB.

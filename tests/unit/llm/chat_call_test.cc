@@ -46,13 +46,16 @@ namespace {
 struct OneAnswer {
   boost::asio::io_context context;
   tcp::acceptor acceptor{context, {boost::asio::ip::make_address("127.0.0.1"), 0}};
+  std::string request_head;
+  std::string text;  ///< the assistant's, of call()
   std::jthread thread;
 
   explicit OneAnswer(const std::string& bytes) {
     thread = std::jthread([this, bytes] {
       tcp::socket socket = acceptor.accept();
-      boost::asio::streambuf head;
-      boost::asio::read_until(socket, head, "\r\n\r\n");
+      const std::size_t size =
+          boost::asio::read_until(socket, boost::asio::dynamic_buffer(request_head), "\r\n\r\n");
+      request_head.resize(size);
       boost::system::error_code ignored;  // the client may have had enough
       boost::asio::write(socket, boost::asio::buffer(bytes), ignored);
     });
@@ -64,7 +67,7 @@ struct OneAnswer {
     config.llm_connect_timeout_s = std::chrono::seconds(5);
     config.llm_first_byte_timeout_s = config.llm_idle_timeout_s = std::chrono::seconds(10);
     gp::llm::ChatCall chat(config, {{"model", "m"}}, [] { return false; });
-    while (chat.next_text()) continue;
+    while (const auto more = chat.next_text()) text += *more;
     return chat.result();
   }
 };
@@ -94,8 +97,16 @@ struct Silence {
   }
 };
 
-const std::string kStreamHead =
-    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
+/// `headers`: lines with their ends.
+std::string head_with(const std::string& headers) {
+  return "HTTP/1.1 200 OK\r\n" + headers + "Connection: close\r\n\r\n";
+}
+
+const std::string kStreamHead = head_with("Content-Type: text/event-stream\r\n");
+const std::string kContent = R"({"model":"m","choices":[{"delta":{"content":"{}"}}]})";
+const std::string kStop =
+    R"({"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":9}})";
+const std::string kSoundStream = "data: " + kContent + "\n\ndata: " + kStop + "\n\ndata: [DONE]\n\n";
 
 }  // namespace
 
@@ -106,6 +117,60 @@ BOOST_AUTO_TEST_CASE(a_line_without_end_ends_the_call_and_not_the_process) {
     OneAnswer server(kStreamHead + "data: " + std::string(size, 'x'));
     BOOST_TEST((server.call().status == CallStatus::kUnavailable));
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_is_one_whatever_its_media_type_says) {
+  for (const std::string headers :
+       {"Content-Type: Text/Event-Stream; charset=UTF-8\r\n", "Content-Type: application/octet-stream\r\n",
+        "Content-Type: application/json\r\n", ""}) {
+    for (const std::string before : {"", ": wait\n\n", "\n\nevent: message\n", "data:\n\n"}) {
+      OneAnswer server(head_with(headers) + before + kSoundStream);
+      BOOST_TEST((server.call().status == CallStatus::kComplete), headers << before);
+      BOOST_TEST(server.text == "{}");
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_whole_answer_is_one_whatever_its_media_type_says) {
+  for (const std::string headers : {"Content-Type: text/plain\r\n", ""}) {
+    OneAnswer server(head_with(headers) +
+                     R"({"choices":[{"message":{"content":"{}"},"finish_reason":"stop"}]})");
+    BOOST_TEST((server.call().status == CallStatus::kComplete));
+    BOOST_TEST(server.text == "{}");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_answer_is_asked_for_as_it_is_and_not_read_in_an_encoding) {
+  OneAnswer plain(head_with("Content-Encoding: Identity\r\n") + kSoundStream);
+  BOOST_TEST((plain.call().status == CallStatus::kComplete));
+  BOOST_TEST(plain.request_head.find("Accept-Encoding: identity\r\n") != std::string::npos);
+  OneAnswer zipped(kStreamHead.substr(0, kStreamHead.size() - 2) + "Content-Encoding: gzip\r\n\r\n\x1f\x8b");
+  const auto result = zipped.call();
+  BOOST_TEST((result.status == CallStatus::kRejected));
+  BOOST_TEST(result.detail ==
+             "the LLM provider's answer has a Content-Encoding that was not asked for (gzip)");
+  BOOST_TEST(result.may_be_billed);
+}
+
+BOOST_AUTO_TEST_CASE(the_last_event_counts_without_the_blank_line_behind_it) {
+  for (const std::string end : {"", "\n", "\r", "\r\n"}) {
+    OneAnswer server(kStreamHead + "data: " + kContent + "\n\ndata: " + kStop + end);
+    const auto result = server.call();
+    BOOST_TEST((result.status == CallStatus::kComplete));
+    BOOST_TEST(result.usage.completion_tokens == 9);
+  }
+  OneAnswer cut(kStreamHead + "data: " + kContent + "\n\ndata: " + kStop.substr(0, 20));
+  const auto result = cut.call();
+  BOOST_TEST(result.detail == "the LLM's stream was cut");
+  BOOST_TEST(cut.text == "{}");
+}
+
+BOOST_AUTO_TEST_CASE(an_error_in_place_of_an_answer_is_final_where_its_code_is) {
+  OneAnswer server(head_with("Content-Type: application/json\r\n") +
+                   R"({"error":{"code":402,"message":"Insufficient credits"}})");
+  const auto result = server.call();
+  BOOST_TEST((result.status == CallStatus::kQuota));
+  BOOST_TEST(result.detail == "the LLM provider broke its answer off with an error (402)");
 }
 
 BOOST_AUTO_TEST_CASE(a_stream_that_ends_without_a_reason_was_cut) {

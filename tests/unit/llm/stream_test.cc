@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/llm/completion.h"
 #include "core/llm/data_lines.h"
+#include "core/llm/prices.h"
 #include "core/llm/provider_error.h"
 
 using gp::Json;
@@ -62,6 +63,23 @@ BOOST_AUTO_TEST_CASE(data_lines_are_found_at_every_split) {
       BOOST_REQUIRE_MESSAGE(found == expected, "split at " << split);
     }
   }
+}
+
+BOOST_AUTO_TEST_CASE(an_event_whose_data_is_blank_is_passed_over) {
+  DataLines lines;
+  lines.push("data:\n\ndata: \n\ndata\n\ndata: one\n\n");
+  BOOST_TEST((drain(lines) == std::vector<std::string>{"one"}));
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_is_known_by_how_it_begins) {
+  using gp::llm::begins_like_stream;
+  for (const char* stream :
+       {"data: {", "data:x", ": comment", "event: x", "\n\nid: 1", "\xEF\xBB\xBFretry: 5"})
+    BOOST_TEST((begins_like_stream(stream) == true), stream);
+  for (const char* other : {"{\"data:\":1}", " \n{", "<html>", "database", "[", "data is"})
+    BOOST_TEST((begins_like_stream(other) == false), other);
+  for (const char* too_short : {"", " \r\n", "\xEF\xBB", "dat", "e", "retry"})
+    BOOST_TEST(!begins_like_stream(too_short).has_value(), too_short);
 }
 
 BOOST_AUTO_TEST_CASE(a_line_without_end_is_bounded) {
@@ -134,6 +152,65 @@ BOOST_AUTO_TEST_CASE(a_surrogate_pair_split_over_two_chunks_is_joined) {
   BOOST_TEST(completion.take_chunk(chunk("\\ude00 \\ud83d!")) == "\xEF\xBF\xBD \xEF\xBF\xBD!");
 }
 
+BOOST_AUTO_TEST_CASE(token_counts_that_no_call_can_have_are_no_usage) {
+  const auto usage_after = [](const std::string& usage) {
+    Completion completion;
+    completion.take_chunk(R"({"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":6}})");
+    completion.take_chunk(R"({"choices":[],"usage":)" + usage + "}");
+    return completion.result("").usage;
+  };
+  for (const char* absurd :
+       {R"({"prompt_tokens":-1,"completion_tokens":20})",
+        R"({"prompt_tokens":10,"completion_tokens":999999999999})",
+        R"({"prompt_tokens":10,"completion_tokens":20,"prompt_tokens_details":{"cached_tokens":-4}})"}) {
+    BOOST_TEST(usage_after(absurd).prompt_tokens == -1, absurd);
+    BOOST_TEST(usage_after(absurd).completion_tokens == -1, absurd);
+    BOOST_TEST(usage_after(absurd).cached_tokens == 0, absurd);
+  }
+  BOOST_TEST(usage_after("null").prompt_tokens == 5);
+  BOOST_TEST(usage_after(R"({"completion_tokens":7})").completion_tokens == 7);
+}
+
+BOOST_AUTO_TEST_CASE(cached_tokens_that_are_counted_apart_become_part_of_the_prompt) {
+  Completion completion;
+  completion.take_chunk(
+      R"({"usage":{"prompt_tokens":100,"completion_tokens":10,"prompt_tokens_details":{"cached_tokens":90000}}})");
+  const auto usage = completion.result("").usage;
+  BOOST_TEST(usage.prompt_tokens == 90100);
+  BOOST_TEST(usage.cached_tokens == 90000);
+  BOOST_TEST(gp::llm::PriceTable::load("").cost_usd("gpt-5-mini", usage).value() ==
+                 (100 * 0.25 + 90000 * 0.025 + 10 * 2.0) / 1e6,
+             boost::test_tools::tolerance(1e-9));
+}
+
+BOOST_AUTO_TEST_CASE(of_content_in_parts_the_text_is_taken) {
+  const std::string parts =
+      R"([{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"a"},7,{"type":"text","text":"b"}])";
+  Completion whole;
+  BOOST_TEST(whole.take_whole(R"({"choices":[{"message":{"content":)" + parts +
+                              R"(},"finish_reason":"stop"}]})") == "ab");
+  BOOST_TEST((whole.result("").status == CallStatus::kComplete));
+  Completion streamed;
+  BOOST_TEST(streamed.take_chunk(R"({"choices":[{"delta":{"content":)" + parts + "}}]}") == "ab");
+}
+
+BOOST_AUTO_TEST_CASE(the_last_event_counts_where_it_is_whole) {
+  const std::string end =
+      R"({"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"completion_tokens":9}})";
+  Completion whole;
+  whole.take_last(end);
+  BOOST_TEST((whole.result("").status == CallStatus::kComplete));
+  BOOST_TEST(whole.result("").usage.completion_tokens == 9);
+  for (std::size_t size = 0; size < end.size(); ++size) {
+    Completion cut;
+    cut.take_last(std::string_view(end).substr(0, size));
+    BOOST_TEST(!cut.has_failed());
+  }
+  Completion done;
+  done.take_last("[DONE]");
+  BOOST_TEST(done.is_done());
+}
+
 BOOST_AUTO_TEST_CASE(the_end_of_an_answer_has_its_reason) {
   const auto status_after = [](const std::string& data) {
     Completion completion;
@@ -149,6 +226,29 @@ BOOST_AUTO_TEST_CASE(the_end_of_an_answer_has_its_reason) {
   BOOST_TEST(
       (status_after(R"({"error":{"message":"m","code":"insufficient_quota"}})") == CallStatus::kQuota));
   BOOST_TEST((status_after("{\"choices\":") == CallStatus::kUnavailable));
+}
+
+BOOST_AUTO_TEST_CASE(an_error_inside_an_answer_is_judged_by_the_status_it_stands_for) {
+  const auto judge_error = [](const std::string& members) {
+    return gp::llm::judge_stream_error(gp::parse_json("{\"message\":\"m\"," + members + "}"));
+  };
+  const auto status_of = [&](const std::string& members) { return judge_error(members).status; };
+  BOOST_TEST((status_of(R"("code":402)") == CallStatus::kQuota));
+  BOOST_TEST((status_of(R"("code":"401")") == CallStatus::kRejected));
+  BOOST_TEST((status_of(R"("code":404,"param":"model")") == CallStatus::kModelNotFound));
+  BOOST_TEST(judge_error(R"("code":"unsupported_value","param":"temperature","type":"invalid_request_error")")
+                 .parameter == "temperature");
+  for (const char* final_code : {"invalid_api_key", "context_length_exceeded"})
+    BOOST_TEST((status_of(R"("code":")" + std::string(final_code) + "\"") == CallStatus::kRejected),
+               final_code);
+  BOOST_TEST((status_of(R"("code":null,"type":"invalid_request_error")") == CallStatus::kRejected));
+  BOOST_TEST((status_of(R"("code":"model_not_found")") == CallStatus::kModelNotFound));
+  BOOST_TEST((status_of(R"("code":"content_filter")") == CallStatus::kRefused));
+  for (const char* passing :
+       {R"("code":429)", R"("code":"502")", R"("code":"server_error")", R"("code":1)", R"("type":"x")"})
+    BOOST_TEST((status_of(passing) == CallStatus::kUnavailable), passing);
+  BOOST_TEST(judge_error(R"("code":429)").http_status == 429);
+  BOOST_TEST(judge_error(R"("code":"server_error")").http_status == 0);
 }
 
 BOOST_AUTO_TEST_CASE(an_answer_that_was_not_streamed_is_taken_whole) {
@@ -205,6 +305,88 @@ BOOST_AUTO_TEST_CASE(a_refused_parameter_is_named_and_only_an_optional_one) {
   const auto needed = judge(400, error_body("unsupported_value", "\"messages\""));
   BOOST_TEST((needed.status == CallStatus::kRejected));
   BOOST_TEST(needed.parameter.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_parameter_is_found_in_what_other_servers_say) {
+  const auto refused = [](long status, const std::string& body) { return judge(status, body).parameter; };
+  BOOST_TEST(
+      refused(
+          400,
+          R"({"error":{"message":"litellm.UnsupportedParamsError: openai does not support parameters: ['reasoning_effort'], for model=x. To drop these, set litellm.drop_params=True","type":"None","param":"None","code":"400"}})") ==
+      "reasoning_effort");
+  const std::string faults =
+      R"({"detail":[{"type":"extra_forbidden","loc":["body","max_completion_tokens"],"msg":"Extra inputs are not permitted","input":"temperature"}]})";
+  BOOST_TEST(refused(422, faults) == "max_completion_tokens");
+  BOOST_TEST(refused(422, R"({"object":"error","message":)" + faults +
+                              R"(,"type":"invalid_request_error","param":null,"code":null})") ==
+             "max_completion_tokens");
+  BOOST_TEST(refused(422, R"({"detail":"Unsupported parameter: stream_options"})") == "stream_options");
+  BOOST_TEST(
+      refused(
+          400,
+          R"({"error":{"message":"This model does not support response format `json_schema`","type":"invalid_request_error"}})") ==
+      "response_format");
+  BOOST_TEST(
+      refused(
+          400,
+          R"({"error":{"message":"This response_format type is unavailable now","param":null,"code":"invalid_request_error"}})") ==
+      "response_format");
+  BOOST_TEST(
+      refused(400,
+              R"({"error":{"message":"Unsupported value with temperature","param":"messages[0].role"}})") ==
+      "");
+  BOOST_TEST(
+      refused(
+          422,
+          R"({"detail":[{"type":"missing","loc":["body","model"],"msg":"Field required","input":{"temperature":"unknown"}}]})") ==
+      "");
+}
+
+BOOST_AUTO_TEST_CASE(a_missing_model_is_told_from_a_complaint_that_mentions_the_model) {
+  const auto is_missing = [](long status, const std::string& error) {
+    return judge(status, "{\"error\":" + error + "}").status == CallStatus::kModelNotFound;
+  };
+  const auto says = [](const std::string& message) {
+    return R"({"message":")" + message + "\",\"code\":400}";
+  };
+  BOOST_TEST(is_missing(
+      404,
+      R"({"code":"DeploymentNotFound","message":"The API deployment for this resource does not exist."})"));
+  BOOST_TEST(
+      is_missing(400, R"({"message":"Invalid model: x","type":"invalid_model","param":null,"code":"1500"})"));
+  BOOST_TEST(is_missing(400, R"({"message":"m","code":"model_decommissioned"})"));
+  BOOST_TEST(
+      is_missing(400, R"({"message":"m","type":"invalid_request_error","param":"model","code":"400"})"));
+  for (const char* message :
+       {"x is not a valid model ID", "/chat/completions: Invalid model name passed in model=x.",
+        "Model Not Exist", "Unknown model 'x'", "Invalid model",
+        "The model `x` does not exist or you do not have access to it", "model x is not found"})
+    BOOST_TEST(is_missing(400, says(message)), message);
+  for (const char* message :
+       {"This model's maximum context length is 8192 tokens", "Invalid model parameter: top_k",
+        "the model x failed: image not found",
+        "does not support parameters: ['top_k'], for model=x. Not found", "Unknown field, model x"})
+    BOOST_TEST(!is_missing(400, says(message)), message);
+  BOOST_TEST(!is_missing(401, R"({"message":"m","param":"model"})"));
+  BOOST_TEST(!is_missing(429, says("The model x does not exist")));
+}
+
+BOOST_AUTO_TEST_CASE(a_prompt_that_the_providers_filter_stops_is_refused) {
+  BOOST_TEST((judge(400, error_body("content_filter", "\"prompt\"")).status == CallStatus::kRefused));
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_value_is_named_with_its_setting) {
+  BOOST_TEST(
+      judge(
+          400,
+          R"({"error":{"message":"max_tokens is too large","type":"invalid_request_error","param":"max_completion_tokens","code":null}})")
+          .detail ==
+      "the LLM provider answered HTTP 400 (invalid_request_error) about max_completion_tokens "
+      "(LLM_MAX_TOKENS)");
+  BOOST_TEST(judge(400, error_body("invalid_value", "\"messages[1].content\"")).detail ==
+             "the LLM provider answered HTTP 400 (invalid_value) about messages");
+  BOOST_TEST(judge(400, error_body("invalid_value", "\"huda@school.ae\"")).detail ==
+             "the LLM provider answered HTTP 400 (invalid_value)");
 }
 
 BOOST_AUTO_TEST_CASE(the_provider_says_how_long_to_wait) {
