@@ -84,7 +84,7 @@ std::uint64_t EventReader::connections_made() const noexcept { return impl_->con
 
 std::vector<RunTail> EventReader::read(std::span<const Cursor> cursors, int limit) {
   std::vector<RunTail> tails;
-  for (const Cursor& cursor : cursors) tails.push_back({cursor.run_id, RunTail::Standing::kUnknown, 0, {}});
+  for (const Cursor& cursor : cursors) tails.push_back({.run_id = cursor.run_id, .events = {}});
   const CursorArrays wanted = as_arrays(cursors);
   const auto rows = impl_->with_session([&](pg::Session& session) {
     return session.run(sql::kReadTails, {wanted.runs, wanted.after, limit});
@@ -94,6 +94,7 @@ std::vector<RunTail> EventReader::read(std::span<const Cursor> cursors, int limi
     tail.standing = standing_of(rows, row);
     if (tail.standing == RunTail::Standing::kUnknown) continue;
     tail.last_id = rows.number(row, "last_id");
+    tail.has_failed = rows.text(row, "state") == "error";
     if (rows.is_null(row, "id")) continue;
     tail.events.push_back({rows.number(row, "id"), rows.text(row, "type"), rows.text(row, "data"),
                            rows.number(row, "committed_ms")});

@@ -37,6 +37,7 @@ struct RunTail {
   Standing standing = Standing::kUnknown;
   std::int64_t last_id = 0;         ///< id of the newest committed event
   std::vector<StoredEvent> events;  ///< ids from after + 1 upwards without gap, at most the limit asked for
+  bool has_failed = false;          ///< kEnded: in error
 };
 
 /// What a look at many runs found.

@@ -41,7 +41,9 @@ LogReader::LogReader(std::unique_ptr<EventLog> log, NewsBox& news, LogReaderOpti
       news_(news),
       options_(options),
       wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      next_sweep_(steady_now() + options.sweep) {
+      next_sweep_(steady_now() + options.sweep),
+      lost_runs_([this](const RunId& run_id) { return log_->end_lost(run_id); },
+                 {.outage_grace = options.outage_grace}) {
   if (!wake_fd_) throw Error(ErrorKind::kUnavailable, "no descriptor left for the log reader");
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
@@ -121,7 +123,7 @@ void LogReader::note_connection() {
   const std::uint64_t former = std::exchange(connections_, log_->connections_made());
   if (former != connections_) {
     if (former != 0) metrics::count(metrics::Counter::kListenerReconnects);
-    grace_from_ = steady_now();
+    lost_runs_.note_connection();
     want_all_followed();  // rings may have been lost
   }
   unfit_since_.reset();
@@ -225,41 +227,8 @@ void LogReader::sweep_if_due() {
   if (cursors.empty()) return;
   const SteadyTime asked = steady_now();
   const runlog::Sweep found = log_->find_behind(cursors);
-  if (clock_.has_jumped(found.database_clock, asked)) grace_from_ = steady_now();
   want_followed(found.behind);
-  end_lost(found.lost);
-}
-
-void LogReader::end_lost(const std::vector<RunId>& runs) {
-  if (steady_now() - grace_from_ < options_.outage_grace) return;
-  for (const RunId& run_id : runs) {
-    if (steady_now() < ends_from_ || !try_to_end(run_id)) return;
-    want_followed({run_id});
-  }
-}
-
-/// False where it could not be tried. The workers may have been cut off in the same way while what is read
-/// here was there all the time: they get the grace from now on to renew their leases. Streams need not hear
-/// of it.
-bool LogReader::try_to_end(const RunId& run_id) {
-  constexpr const char* kUser = "lost_runs";
-  try {
-    note_end(run_id, log_->end_lost(run_id));
-  } catch (const Error& error) {
-    grace_from_ = steady_now();
-    if (std::exchange(can_end_lost_, false))
-      report::report(report::DatabaseLost{kUser, error.what(), options_.outage_grace});
-    return false;
-  }
-  if (!std::exchange(can_end_lost_, true)) report::report(report::DatabaseBack{kUser});
-  return true;
-}
-
-void LogReader::note_end(const RunId& run_id, runlog::EndOutcome outcome) {
-  if (outcome == runlog::EndOutcome::kLocked) ends_from_ = steady_now() + options_.lock_rest;
-  if (outcome != runlog::EndOutcome::kEnded) return;
-  metrics::count(metrics::Counter::kRunsLost);
-  report::report(report::RunEndedAsLost{run_id.str()});
+  want_followed(lost_runs_.end_lost(found, asked));
 }
 
 /// The next part of the followed runs; when all have been looked at, the first part of all of them.

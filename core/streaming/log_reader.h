@@ -15,8 +15,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/unique_fd.h"
-#include "core/runlog/clock_watch.h"
-#include "core/runlog/end_outcome.h"
+#include "core/runlog/lost_run_watch.h"
 #include "core/runlog/schema.h"
 #include "core/streaming/event_log.h"
 #include "core/streaming/news.h"
@@ -24,13 +23,8 @@
 namespace gp::streaming {
 
 struct LogReaderOptions {
-  std::chrono::milliseconds sweep{3000};  ///< from one sweep over all followed runs to the next
-  std::chrono::milliseconds outage_grace{
-      60000};  ///< no run is called lost for so long after a (re)connection, or after
-               ///< one could not be ended, or the database's clock jumped: its worker could not renew its
-               ///< lease either
-  std::chrono::milliseconds lock_rest{
-      10000};  ///< no run is ended for so long after one whose project was locked: nothing is read meanwhile
+  std::chrono::milliseconds sweep{3000};          ///< from one sweep over all followed runs to the next
+  std::chrono::milliseconds outage_grace{60000};  ///< runlog::LostRunWatch's
   std::chrono::milliseconds schema_patience =
       std::chrono::seconds(runlog::kSchemaPatienceS);  ///< as runlog::await_schema
 };
@@ -73,9 +67,6 @@ class LogReader {
   bool is_end(const Error& error);
   void read_wanted();
   void sweep_if_due();
-  void end_lost(const std::vector<RunId>& runs);
-  bool try_to_end(const RunId& run_id);
-  void note_end(const RunId& run_id, runlog::EndOutcome outcome);
   void note_connection();
   std::chrono::milliseconds patience();
 
@@ -105,12 +96,7 @@ class LogReader {
   std::vector<RunId> to_sweep_;
   std::size_t sweep_part_ = 1;  ///< runs looked at in one go
   SteadyTime next_sweep_;
-  SteadyTime grace_from_;  ///< the outage grace begins here
-  SteadyTime ends_from_;   ///< a rest after a lock ends here
-  /// A quarter: what is tolerated cannot make a lease that is renewed in time seem to have ended LOST_AFTER_S
-  /// ago.
-  runlog::ClockWatch clock_{options_.outage_grace / 4};
-  bool can_end_lost_ = true;
+  runlog::LostRunWatch lost_runs_;
   std::optional<SteadyTime> unfit_since_;  ///< since when the database has had another schema than it should
   std::jthread thread_;                    ///< last: it uses everything above
 };

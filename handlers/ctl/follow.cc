@@ -2,18 +2,30 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 #include <span>
 #include <string>
+#include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "core/base/backoff.h"
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
+#include "core/runlog/lock_wait.h"
+#include "core/runlog/lost_run_watch.h"
+#include "core/runlog/lost_runs.h"
+#include "handlers/ctl/output.h"
 
 namespace gp::ctl {
 namespace {
 
 constexpr std::chrono::seconds kSlowTimer{2};  // a lost ring costs at most this
+constexpr std::chrono::seconds kBetweenSweeps{3};
+constexpr std::chrono::milliseconds kFirstRetry{100};
+constexpr std::chrono::milliseconds kLongestRetry{2000};
 constexpr int kPage = 100;
 
 /// "[######    ] 3 of 5"
@@ -51,30 +63,95 @@ void print(const runlog::RunTail& tail, bool as_json) {
       fmt::print("{}\n", describe(event));
     }
   }
-  std::fflush(stdout);
+  flush_output();
 }
+
+/// One run's follower: the loop of a stream, without its many clients.
+class Follower {
+ public:
+  Follower(const Config& config, runlog::Cursor cursor, bool as_json)
+      : lost_after_(config.lost_after_s),
+        reader_(config.database_listen_url),
+        lost_runs_(config.database_url, config.csv_base_url),
+        watch_([this](const RunId& run_id) { return lost_runs_.end(run_id, lost_after_); },
+               {.outage_grace = config.lease_s + config.lost_after_s}),
+        cursor_(std::move(cursor)),
+        as_json_(as_json) {}
+
+  ExitCode run() {
+    Backoff backoff(kFirstRetry, kLongestRetry);
+    while (true) {
+      try {
+        if (const auto code = turn()) return *code;
+        backoff.reset();
+      } catch (const Error& error) {
+        if (!has_read_ || !runlog::is_away(error)) throw;
+        tell_outage(error);
+        std::this_thread::sleep_for(backoff.next());
+      }
+    }
+  }
+
+ private:
+  /// Reads once and waits for more; nothing as long as the run goes on.
+  std::optional<ExitCode> turn() {
+    reader_.ensure_listening();  // before reading: an event committed from here on rings
+    note_connection();
+    const auto tail = read();
+    print(tail, as_json_);
+    if (!tail.events.empty()) cursor_.after = tail.events.back().id;
+    if (cursor_.after < tail.last_id) return std::nullopt;
+    if (tail.standing == runlog::RunTail::Standing::kEnded)
+      return tail.has_failed ? ExitCode::kFailure : ExitCode::kOk;
+    sweep_if_due();
+    reader_.wait_for_ring(kSlowTimer, -1);
+    return std::nullopt;
+  }
+
+  void note_connection() {
+    if (std::exchange(connections_, reader_.connections_made()) != connections_) watch_.note_connection();
+  }
+
+  runlog::RunTail read() {
+    auto tail = reader_.read(std::span(&cursor_, 1), kPage).front();
+    if (std::exchange(is_away_, false)) fmt::print(stderr, "generate-project: the database is back\n");
+    has_read_ = true;
+    if (tail.standing == runlog::RunTail::Standing::kUnknown)
+      throw Error(ErrorKind::kNotFound, "there is no such run");
+    if (tail.standing == runlog::RunTail::Standing::kPruned)
+      throw Error(ErrorKind::kNotFound, "the run's events are older than the retention");
+    return tail;
+  }
+
+  void sweep_if_due() {
+    if (steady_now() < next_sweep_) return;
+    next_sweep_ = steady_now() + kBetweenSweeps;
+    const SteadyTime asked = steady_now();
+    watch_.end_lost(reader_.find_behind(std::span(&cursor_, 1), lost_after_), asked);
+  }
+
+  /// Once for each outage.
+  void tell_outage(const Error& error) {
+    if (std::exchange(is_away_, true)) return;
+    fmt::print(stderr, "generate-project: {}; trying again until the database is back\n", error.what());
+  }
+
+  std::chrono::seconds lost_after_;
+  runlog::EventReader reader_;
+  runlog::LostRuns lost_runs_;
+  runlog::LostRunWatch watch_;
+  runlog::Cursor cursor_;
+  bool as_json_;
+  bool has_read_ = false;
+  bool is_away_ = false;
+  std::uint64_t connections_ = 0;
+  SteadyTime next_sweep_{};
+};
 
 }  // namespace
 
 ExitCode follow(const Config& config, runlog::Cursor cursor, bool as_json) {
-  using Standing = runlog::RunTail::Standing;
-  runlog::EventReader reader(config.database_listen_url);
-  reader.ensure_listening();
-  std::string last_type;
-  while (true) {
-    const auto tail = reader.read(std::span(&cursor, 1), kPage).front();
-    if (tail.standing == Standing::kUnknown) throw Error(ErrorKind::kNotFound, "there is no such run");
-    if (tail.standing == Standing::kPruned)
-      throw Error(ErrorKind::kNotFound, "the run's events are older than the retention");
-    print(tail, as_json);
-    if (!tail.events.empty()) {
-      cursor.after = tail.events.back().id;
-      last_type = tail.events.back().type;
-    }
-    if (cursor.after < tail.last_id) continue;
-    if (tail.standing == Standing::kEnded) return last_type == "error" ? ExitCode::kFailure : ExitCode::kOk;
-    reader.wait_for_ring(kSlowTimer, -1);
-  }
+  return Follower(config, std::move(cursor), as_json).run();
 }
 
 }  // namespace gp::ctl
