@@ -1,6 +1,9 @@
 // Session::run_together: libpq's pipeline mode. Everything up to one synchronisation point is sent at once;
 // the server commits there, and after a failure skips what is left before it.
 
+#include <algorithm>
+#include <cstddef>
+#include <string>
 #include <utility>
 
 #include <libpq-fe.h>
@@ -77,12 +80,30 @@ std::vector<ResultPtr> run_pipeline(PGconn* conn, std::span<const Call> calls, b
   return pipeline.receive(wait);
 }
 
+/// The first failure, which the others have skipped the rest for; the end where there is none.
+auto find_failure(const std::vector<ResultPtr>& answers) {
+  return std::ranges::find_if(answers,
+                              [](const ResultPtr& answer) { return !sqlstate_of(answer.get()).empty(); });
+}
+
+std::string fault_in(const std::vector<ResultPtr>& answers) {
+  const auto failure = find_failure(answers);
+  return failure == answers.end() ? "" : sqlstate_of(failure->get());
+}
+
 }  // namespace
 
 std::vector<Result> Session::run_together(std::span<const Call> calls) {
   for (const Call& call : calls) prepare(call.statement);
-  auto answers =
-      run_pipeline(impl_->conn.get(), calls, !impl_->is_pooled, [this] { impl_->wait_for_answer(); });
+  const auto ask = [&](bool by_name) {
+    return run_pipeline(impl_->conn.get(), calls, by_name, [this] { impl_->wait_for_answer(); });
+  };
+  auto answers = ask(!impl_->is_pooled);
+  if (const std::string fault = fault_in(answers); impl_->may_be_outdated(fault)) {
+    const auto place = static_cast<std::size_t>(find_failure(answers) - answers.begin());
+    answers = ask(false);
+    if (place < calls.size() && fault_in(answers) != fault) impl_->forget(calls[place].statement);
+  }
   if (is_broken()) throw Error(ErrorKind::kInDoubt, "the connection was lost before the answer of a commit");
   std::vector<Result> results;
   for (std::size_t i = 0; i < answers.size(); ++i) {

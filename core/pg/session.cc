@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::chrono::seconds kFirstAnswer{5};
 constexpr std::chrono::seconds kLongestMemory{5};  ///< of an attempt to connect that failed
+constexpr const char* kRightMissing = "42501";
 
 struct MemoryDeleter {
   void operator()(void* memory) const { PQfreemem(memory); }
@@ -29,7 +30,8 @@ struct MemoryDeleter {
 
 /// What a caller can do about an SQLSTATE (PostgreSQL 15 documentation, appendix A).
 ErrorKind kind_of(std::string_view sqlstate) {
-  for (const std::string_view away : {"08", "53", "57P", "58", "40", "55P03", "57014", "25006"}) {
+  for (const std::string_view away :
+       {"08", "53", "57P", "58", "40", "55P03", "57014", "25006", kRightMissing}) {
     if (sqlstate.starts_with(away)) return ErrorKind::kUnavailable;
   }
   return ErrorKind::kBug;
@@ -40,6 +42,11 @@ ErrorKind kind_of(std::string_view sqlstate) {
 std::string first_line(const char* message) {
   const std::string text = utf8::sanitize(message == nullptr ? "" : message);
   return text.substr(0, text.find('\n'));
+}
+
+/// What an operator does about it, for what he can mend.
+std::string_view advice_for(std::string_view sqlstate) {
+  return sqlstate == kRightMissing ? "; generate-project doctor names the rights that the role lacks" : "";
 }
 
 void ignore_notice(void*, const PGresult*) {}
@@ -69,12 +76,36 @@ ResultPtr ask_at_first(PGconn* conn, const char* sql) {
   return answer;
 }
 
-/// A pooler makes up the process id that it gives its clients, because it has none to give for certain.
-bool has_pooler_between(PGconn* conn) {
-  const ResultPtr answer = ask_at_first(conn, "SELECT pg_backend_pid()");
-  return PQntuples(answer.get()) == 1 &&
-         std::string_view(PQgetvalue(answer.get(), 0, 0)) != std::to_string(PQbackendPID(conn));
+/// What a session of ours relies on, whatever is set on the role or the database: how long an answer is
+/// waited for is decided here (Session::give_up_after), and for a lock by whoever may not wait.
+struct Setting {
+  const char* name;
+  const char* value;
+  int since = 0;  ///< the server's version that has it: 140000 is 14
+};
+constexpr std::array<Setting, 5> kSettings = {{{"default_transaction_isolation", "read committed"},
+                                               {"statement_timeout", "0"},
+                                               {"lock_timeout", "0"},
+                                               {"idle_session_timeout", "0", 140000},
+                                               {"transaction_timeout", "0", 170000}}};
+
+/// Makes the settings, unless a pooler is between: there they would stay with the server process, for whoever
+/// is given that one next. A pooler makes up the process id that it gives its clients, because it has none to
+/// give for certain. Returns whether there is one.
+bool settle_in(PGconn* conn) {
+  std::string sql = fmt::format("SELECT CASE WHEN pg_backend_pid() = {} THEN ''", PQbackendPID(conn));
+  for (const Setting& each : kSettings) {
+    if (PQserverVersion(conn) >= each.since)
+      sql += fmt::format(" || set_config('{}', '{}', false)", each.name, each.value);
+  }
+  const ResultPtr answer = ask_at_first(conn, (sql + " END").c_str());
+  return PQntuples(answer.get()) == 1 && PQgetisnull(answer.get(), 0, 0) != 0;
 }
+
+/// What a statement fails with whose parameters have the types that its table's columns had before: no such
+/// operator or function, a value of another type than the column, a result of another type, a number out of
+/// range, a text that the former type cannot read.
+constexpr std::array<std::string_view, 5> kOutdated = {"42883", "42804", "0A000", "22003", "22P02"};
 
 }  // namespace
 
@@ -98,6 +129,11 @@ Param Param::array(const std::vector<std::string>& elements) {
 WireCall::WireCall(const Call& call) : name(call.statement.name), sql(call.statement.sql) {
   values.reserve(call.params.size());
   for (const Param& param : call.params) values.push_back(param.value());
+}
+
+std::string sqlstate_of(const PGresult* result) {
+  const char* state = result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  return state == nullptr ? "" : state;
 }
 
 // Result
@@ -149,12 +185,11 @@ bool Result::flag(int row, const char* column) const { return text(row, column) 
 bool Session::Impl::is_broken() const { return PQstatus(conn.get()) != CONNECTION_OK; }
 
 void Session::Impl::fail(const PGresult* result, std::string_view what) const {
-  const char* state = result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_SQLSTATE);
   const char* message = result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
   const std::string text = first_line(message != nullptr ? message : PQerrorMessage(conn.get()));
-  const std::string code = state == nullptr ? "" : state;
+  const std::string code = sqlstate_of(result);
   const ErrorKind kind = is_broken() || code.empty() ? ErrorKind::kUnavailable : kind_of(code);
-  throw Error(kind, fmt::format("{}: {}", what, text), code);
+  throw Error(kind, fmt::format("{}: {}{}", what, text, advice_for(code)), code);
 }
 
 void Session::Impl::wait_for_answer() const {
@@ -174,6 +209,29 @@ ResultPtr Session::Impl::take_answer() const {
   return last;
 }
 
+ResultPtr Session::Impl::ask(const Call& call, bool by_name) const {
+  const WireCall wire(call);
+  // A failure to send leaves the connection broken, which the answer will show.
+  if (by_name) {
+    PQsendQueryPrepared(conn.get(), wire.name.c_str(), wire.count(), wire.values.data(), nullptr, nullptr, 0);
+  } else {
+    PQsendQueryParams(conn.get(), wire.sql.c_str(), wire.count(), nullptr, wire.values.data(), nullptr,
+                      nullptr, 0);
+  }
+  return take_answer();
+}
+
+bool Session::Impl::may_be_outdated(std::string_view sqlstate) const {
+  return !is_pooled && PQtransactionStatus(conn.get()) == PQTRANS_IDLE &&
+         std::ranges::find(kOutdated, sqlstate) != kOutdated.end();
+}
+
+void Session::Impl::forget(const Statement& statement) {
+  prepared.erase(statement.name);
+  PQsendQuery(conn.get(), fmt::format("DEALLOCATE {}", statement.name).c_str());
+  take_answer();  // a connection that has broken is found out by whoever asks next
+}
+
 ResultPtr Session::Impl::check(PGresult* raw, std::string_view what) const {
   ResultPtr result(raw);
   const ExecStatusType status = PQresultStatus(result.get());
@@ -184,25 +242,24 @@ ResultPtr Session::Impl::check(PGresult* raw, std::string_view what) const {
 Session::Session(const Secret& conninfo, const std::string& application) : impl_(std::make_unique<Impl>()) {
   check_address(conninfo);
   // Later keywords win over earlier ones, and dbname, when it is a connection string, is expanded in its
-  // place: what the operator set wins over our defaults, and application_name is always ours.
-  const std::array keywords = {"connect_timeout",
-                               "keepalives_idle",
-                               "keepalives_interval",
-                               "tcp_user_timeout",
-                               "dbname",
-                               "application_name",
-                               static_cast<const char*>(nullptr)};
+  // place: what the operator set wins over our defaults. application_name is always ours, and so is the
+  // encoding: without, it is the server's, and UTF-8 would go into a database of another one as it is. A
+  // pooler hands both on to whichever server process it gives us.
+  const std::array keywords = {
+      "connect_timeout", "keepalives_idle",  "keepalives_interval", "tcp_user_timeout",
+      "dbname",          "application_name", "client_encoding",     static_cast<const char*>(nullptr)};
   const std::array values = {"5",
                              "10",
                              "5",
                              "20000",
                              conninfo.reveal().c_str(),
                              application.c_str(),
+                             "UTF8",
                              static_cast<const char*>(nullptr)};
   impl_->conn.reset(PQconnectdbParams(keywords.data(), values.data(), 1));
   if (impl_->is_broken()) throw Error(ErrorKind::kUnavailable, first_line(PQerrorMessage(impl_->conn.get())));
   PQsetNoticeReceiver(impl_->conn.get(), ignore_notice, nullptr);
-  impl_->is_pooled = has_pooler_between(impl_->conn.get());
+  impl_->is_pooled = settle_in(impl_->conn.get());
 }
 
 Session::~Session() = default;
@@ -224,16 +281,19 @@ void Session::prepare(const Statement& statement) {
 
 Result Session::run(const Call& call) {
   prepare(call.statement);
-  const WireCall wire(call);
-  PGconn* conn = impl_->conn.get();
-  // A failure to send leaves the connection broken, which the answer will show.
-  if (impl_->is_pooled) {
-    PQsendQueryParams(conn, wire.sql.c_str(), wire.count(), nullptr, wire.values.data(), nullptr, nullptr, 0);
-  } else {
-    PQsendQueryPrepared(conn, wire.name.c_str(), wire.count(), wire.values.data(), nullptr, nullptr, 0);
+  ResultPtr answer = impl_->ask(call, !impl_->is_pooled);
+  const std::string fault = sqlstate_of(answer.get());
+  if (impl_->may_be_outdated(fault)) {
+    answer = impl_->ask(call, false);
+    if (sqlstate_of(answer.get()) != fault) impl_->forget(call.statement);
   }
-  auto result = impl_->check(impl_->take_answer().release(), call.statement.name);
-  return Result(std::make_shared<Result::Handle>(Result::Handle{std::move(result)}));
+  answer = impl_->check(answer.release(), call.statement.name);
+  return Result(std::make_shared<Result::Handle>(Result::Handle{std::move(answer)}));
+}
+
+Result Session::run_unprepared(const Call& call) {
+  auto answer = impl_->check(impl_->ask(call, false).release(), call.statement.name);
+  return Result(std::make_shared<Result::Handle>(Result::Handle{std::move(answer)}));
 }
 
 Result Session::run(const Statement& statement, std::initializer_list<Param> params) {
@@ -271,7 +331,9 @@ bool Session::is_pooled() const { return impl_->is_pooled; }
 // Transaction
 // ---------------------------------------------------------------------------------------------------------
 
-Transaction::Transaction(Session& session) : session_(session) { session_.run_script("BEGIN"); }
+Transaction::Transaction(Session& session) : session_(session) {
+  session_.run_script("BEGIN ISOLATION LEVEL READ COMMITTED");
+}
 
 Transaction::~Transaction() {
   if (!is_open_ || session_.is_broken()) return;

@@ -76,12 +76,20 @@ struct Notification {
 ///
 /// Errors: connection lost, server shutting down or starting, too many connections: Error(kUnavailable); the
 /// connection lost during COMMIT: kInDoubt; serialization failure, deadlock, statement timeout: kUnavailable
-/// as well (try again); everything else: kBug with the SQLSTATE as code. Messages hold the server's primary
-/// message only, never DETAIL, values or the password.
+/// as well (try again), and so a right that the role lacks (an operator may grant it at any time); everything
+/// else: kBug with the SQLSTATE as code. Messages hold the server's primary message only, never DETAIL,
+/// values or the password.
 ///
-/// Behind a pooler (pgbouncer, in transaction mode too) nothing is prepared by name, since the next
-/// transaction may meet another server process: each statement is parsed again. SET and LISTEN need a direct
-/// session.
+/// Texts are UTF-8 in both directions, whatever the encoding of the server's database.
+///
+/// Isolation and timeouts (of statements, locks and idle sessions) are ours, whatever is set on the role or
+/// the database. Behind a pooler (pgbouncer, in transaction mode too) these are the server's, and nothing is
+/// prepared by name, since the next transaction may meet another server process: each statement is parsed
+/// again. SET and LISTEN need a direct session.
+///
+/// The types of a prepared statement's parameters are those that the tables had when it was prepared. One
+/// that fails as it may where a column has another type by now is parsed again and repeated once, where
+/// nothing of it can have happened: not within a Transaction, for which there is run_unprepared().
 class Session {
  public:
   /// Connects (blocking; connect_timeout 5 s per host unless the string sets one, and 5 s more for the answer
@@ -98,6 +106,9 @@ class Session {
   Result run(const Statement& statement, std::initializer_list<Param> params = {});
 
   Result run(const Call& call);
+
+  /// The same with a statement that is parsed for this call alone, by what its tables are now.
+  Result run_unprepared(const Call& call);
 
   /// Runs several statements in one round trip and, outside of a Transaction, as one transaction: all of them
   /// or none. Each sees what those before it did. Answers in their order; throws for the first that failed,
@@ -130,7 +141,8 @@ class Session {
   std::unique_ptr<Impl> impl_;
 };
 
-/// BEGIN at construction; ROLLBACK at destruction unless commit() was called.
+/// BEGIN at construction, read committed whatever the default; ROLLBACK at destruction unless commit() was
+/// called.
 class Transaction {
  public:
   explicit Transaction(Session& session);

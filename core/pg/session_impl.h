@@ -34,6 +34,9 @@ struct WireCall {
   int count() const { return static_cast<int>(values.size()); }
 };
 
+/// Empty where `result` is no failure of a statement.
+std::string sqlstate_of(const pg_result* result);
+
 struct Result::Handle {
   ResultPtr result;
 
@@ -48,6 +51,12 @@ struct Session::Impl {
   std::chrono::milliseconds patience{0};  ///< for an answer; 0: without a limit
 
   bool is_broken() const;
+  /// The answer to `call`, a failure included; by the name under which it was prepared, or parsed now.
+  ResultPtr ask(const Call& call, bool by_name) const;
+  /// May the failure with this SQLSTATE be one of an outdated plan, and was nothing done?
+  bool may_be_outdated(std::string_view sqlstate) const;
+  /// The statement's next use prepares it anew.
+  void forget(const Statement& statement);
   /// Until libpq can be asked for an answer without blocking. One that is given up (patience) leaves the
   /// connection cut, which libpq finds out when it is asked.
   void wait_for_answer() const;

@@ -25,6 +25,7 @@
 #include "core/base/unique_fd.h"
 #include "core/pg/session.h"
 #include "core/runlog/channels.h"
+#include "core/runlog/schema.h"
 #include "sql.h"
 
 namespace gp::runlog {
@@ -95,7 +96,8 @@ class Doorbell::Ringer {
   }
 
   void ring_until_told_to_stop() {
-    pg::SessionHolder sessions(url_, "generate-project doorbell");
+    pg::SessionHolder sessions(url_, "generate-project doorbell",
+                               [](pg::Session& session) { session.give_up_after(kReadPatience); });
     Backoff backoff(kFirstRetry, kLongestRetry);
     bool is_away = false;
     do {

@@ -161,13 +161,13 @@ const Step* append_run(pg::Session& session, const StepBatch& batch, const StepB
 void write_project_if_taken(pg::Session& session, const Step& step) {
   session.run_script("SAVEPOINT project");
   try {
-    session.run(write_project(step));
+    session.run_unprepared(write_project(step));
     session.run_script(
         "SET CONSTRAINTS ALL IMMEDIATE");  // else a deferred one refuses the events as well, at COMMIT
   } catch (const Error& error) {
-    // The calling app's table refuses the document (an id its column cannot hold, a trigger, a constraint).
-    // The log is ours and goes on: the events must not wait for ever behind one project.
-    if (error.kind() != ErrorKind::kBug) throw;
+    // The calling app's table refuses the document (an id its column cannot hold, a trigger, a constraint, a
+    // right). The log is ours and goes on: the events must not wait for ever behind one project.
+    if (is_away(error) && !is_right_missing(error)) throw;
     session.run_script("ROLLBACK TO project");
     report::report(report::ProjectNotWritten{step.run_id.str(), error.code()});
   }
@@ -258,7 +258,7 @@ struct EventWriter::Impl {
     } catch (const Error& error) {
       // Some project's table may refuse a document, or somebody has locked its row: run by run finds out
       // which. Else it fails as well.
-      if (error.kind() != ErrorKind::kBug && !is_lock_timeout(error)) throw;
+      if (is_away(error) && !is_lock_timeout(error) && !is_right_missing(error)) throw;
       return false;
     }
   }

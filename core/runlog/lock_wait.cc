@@ -11,6 +11,7 @@ namespace gp::runlog {
 namespace {
 
 constexpr std::string_view kLockNotAvailable = "55P03";
+constexpr std::string_view kInsufficientPrivilege = "42501";
 
 void prepare_impatiently(pg::Session& session, const pg::Statement& statement) {
   pg::Transaction transaction(session);
@@ -36,5 +37,7 @@ bool is_away(const Error& error) {
 }
 
 bool is_lock_timeout(const Error& error) { return error.code() == kLockNotAvailable; }
+
+bool is_right_missing(const Error& error) { return error.code() == kInsufficientPrivilege; }
 
 }  // namespace gp::runlog

@@ -24,10 +24,15 @@ pg::Call limit_lock_wait(std::chrono::milliseconds patience, LockScope scope);
 /// longer than kLockPatience. Outside of a transaction.
 pg::Result run_impatiently(pg::Session& session, const pg::Call& call);
 
-/// Is the database, or the way to it, away? Ask is_lock_timeout first, where that is to be told apart.
+/// Is the database, or the way to it, away? Ask is_lock_timeout and is_right_missing first, where these are
+/// to be told apart.
 bool is_away(const Error& error);
 
 /// Was a lock not to be had in time? Error(kUnavailable), but the database is not away.
 bool is_lock_timeout(const Error& error);
+
+/// Does our role lack a right? Error(kUnavailable) as well: it may be granted while we run, so what is our
+/// own waits for that. The calling app's table `projects` has then refused what it was given.
+bool is_right_missing(const Error& error);
 
 }  // namespace gp::runlog

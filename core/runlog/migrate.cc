@@ -126,11 +126,15 @@ int schema_version(const Secret& database_url) {
   return read_schema(session).version;
 }
 
-std::vector<std::string> migrate(const Secret& database_url) {
+std::vector<std::string> migrate(const Secret& database_url,
+                                 const std::function<void(const std::string&)>& on_applied) {
   pg::Session session(database_url, "generate-project migrate");
   std::vector<std::string> applied;
   while (!is_complete(session)) {
-    if (auto name = apply_next(session)) applied.push_back(std::move(*name));
+    auto name = apply_next(session);
+    if (!name) continue;
+    if (on_applied) on_applied(*name);
+    applied.push_back(std::move(*name));
   }
   return applied;
 }

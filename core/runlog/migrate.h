@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,9 +22,11 @@ std::vector<PendingMigration> pending_migrations(const Secret& database_url);
 /// Applies what is missing, each migration in its own transaction, under an advisory lock so that two hosts
 /// may run it at once. Forward only; running it again does nothing, and takes no more rights than to read
 /// generation_schema. Makes the table `projects` only where there is none and never alters one that exists.
-/// Returns the names of the migrations applied. Throws as pending_migrations() does, and Error(kUnavailable)
-/// where somebody's transaction holds the tables.
-std::vector<std::string> migrate(const Secret& database_url);
+/// Returns the names of the migrations applied; `on_applied` is told each once it is committed, since a later
+/// one may fail. Throws as pending_migrations() does, and Error(kUnavailable) where somebody's transaction
+/// holds the tables or a right is missing.
+std::vector<std::string> migrate(const Secret& database_url,
+                                 const std::function<void(const std::string& name)>& on_applied = nullptr);
 
 /// The version of the database's tables as they are: 0 where there are none, and more than
 /// known_schema_version() where a newer program has migrated. Throws Error(kUnavailable).

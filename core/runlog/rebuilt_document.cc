@@ -40,8 +40,8 @@ Folded fold(pg::Session& session, const RunId& run_id, const pg::Result& run,
 
 /// False where the project has no row. What it has from an earlier run stays until this one has begun.
 bool replace(pg::Session& session, const std::string& project_id, const Folded& document) {
-  if (!document.has_begun) return !session.run(sql::kFindProject, {project_id}).empty();
-  return session.run(sql::kReplaceDocument, {project_id, document.text}).affected() > 0;
+  if (!document.has_begun) return !session.run_unprepared({sql::kFindProject, {project_id}}).empty();
+  return session.run_unprepared({sql::kReplaceDocument, {project_id, document.text}}).affected() > 0;
 }
 
 }  // namespace
@@ -61,7 +61,8 @@ bool store_rebuilt_document(pg::Session& session, const RunId& run_id, const std
   if (run.flag(0, "is_superseded")) return false;
   const std::string project_id = run.text(0, "project_id");
   const auto document = fold(session, run_id, run, csv_base_url);
-  if (!replace(session, project_id, document)) session.run(sql::kInsertProject, {project_id, document.text});
+  if (!replace(session, project_id, document))
+    session.run_unprepared({sql::kInsertProject, {project_id, document.text}});
   transaction.commit();
   return true;
 }

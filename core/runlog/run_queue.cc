@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include <fmt/format.h>
 #include <poll.h>
 
 #include "core/base/clock.h"
@@ -25,6 +26,11 @@
 
 namespace gp::runlog {
 namespace {
+
+/// A session that only listens hears nothing from a server process that stands still: so it is asked for
+/// something now and then. The worker waits meanwhile; an answer takes no work.
+constexpr std::chrono::seconds kListenPatience{3};
+constexpr std::chrono::seconds kAskListener{10};
 
 /// Leases as the two parallel arrays that the statements take.
 struct LeaseArrays {
@@ -53,11 +59,12 @@ Claim read_claim(pg::Session& session, const pg::Result& rows, int row, const Ta
   return claim;
 }
 
-/// What the calling app's locks have said during one claim(). Each wait is kLockPatience long, and nobody's
-/// lease is renewed meanwhile; so who has waited once does not wait again.
-struct LocksMet {
-  bool may_ask = true;  ///< whether a project can be written
-  bool may_end = true;  ///< a run
+/// What the calling app's table has said during one claim(). Each wait for a lock is kLockPatience long, and
+/// nobody's lease is renewed meanwhile; so who has waited once does not wait again.
+struct TableMet {
+  bool may_ask = true;         ///< whether a project can be written
+  bool may_end = true;         ///< a run
+  std::optional<Error> fault;  ///< no project can be looked at: the runs go back to the queue
 };
 
 /// The rows in the order in which the runs were started: an UPDATE returns them in any.
@@ -73,7 +80,8 @@ std::vector<int> oldest_first(const pg::Result& rows) {
 struct RunQueue::Impl {
   Impl(const Secret& url, Secret listen_url, QueueOptions given)
       : sessions(url, "generate-project worker", fitting_session(kWritePatience)),
-        listeners(std::move(listen_url), "generate-project worker listen"),
+        listeners(std::move(listen_url), "generate-project worker listen",
+                  [](pg::Session& session) { session.give_up_after(kListenPatience); }),
         options(std::move(given)),
         clock(std::chrono::milliseconds(options.lease) / 4),
         ender(url, options.csv_base_url),
@@ -135,12 +143,13 @@ struct RunQueue::Impl {
     unseen.store_some(session);
     const Takeover takeover{.is_allowed = may_take_over(session), .held = LeaseArrays(held).runs};
     std::vector<Claim> claims;
-    LocksMet locks;
-    while (static_cast<int>(claims.size()) < most && locks.may_end) {
+    TableMet table;
+    while (static_cast<int>(claims.size()) < most && table.may_end && !table.fault) {
       const auto rows = take(session, most - static_cast<int>(claims.size()), takeover);
-      for (const int row : oldest_first(rows)) add_claim(session, rows, row, locks, claims);
+      for (const int row : oldest_first(rows)) add_claim(session, rows, row, table, claims);
       if (rows.empty() || !rows.flag(0, "is_more_waiting")) break;
     }
+    if (table.fault && claims.empty()) throw Error(*table.fault);
     return claims;
   }
 
@@ -169,51 +178,64 @@ struct RunQueue::Impl {
   static int limit(int most) { return most > 0 ? most : std::numeric_limits<int>::max(); }
 
   /// Adds the run that was taken to `claims`, or ends it.
-  void add_claim(pg::Session& session, const pg::Result& rows, int row, LocksMet& locks,
+  void add_claim(pg::Session& session, const pg::Result& rows, int row, TableMet& table,
                  std::vector<Claim>& claims) {
     const TakenRun run = read_taken_run(rows, row);
-    if (rows.flag(row, "is_cancelled")) return end(session, run, cancelled(), locks);
+    if (rows.flag(row, "is_cancelled")) return end(session, run, cancelled(), table);
     if (rows.flag(row, "is_used_up")) {
       metrics::count(metrics::Counter::kRunsGivenUp);
-      return end(session, run, worker_crashed(), locks);
+      return end(session, run, worker_crashed(), table);
     }
-    if (auto claim = try_claim(session, rows, row, run, locks)) claims.push_back(std::move(*claim));
+    auto claim = try_claim(session, rows, row, run, table);
+    if (claim && look_at_project(session, *claim, table)) claims.push_back(std::move(*claim));
   }
 
   /// One run that cannot be read must not keep the others from being generated: it ends alone.
   std::optional<Claim> try_claim(pg::Session& session, const pg::Result& rows, int row, const TakenRun& run,
-                                 LocksMet& locks) {
+                                 TableMet& table) {
     try {
-      Claim claim = read_claim(session, rows, row, run);
-      claim.project_writable = is_project_writable(session, claim, locks);
-      return claim;
+      return read_claim(session, rows, row, run);
     } catch (const Error& error) {
       if (is_away(error)) throw;
       report::report(report::RunUnreadable{run.run_id.str(), error.what()});
-      end(session, run, unreadable(), locks);
+      end(session, run, unreadable(), table);
       return std::nullopt;
     }
   }
 
-  /// Where a lock keeps us from asking, that is a yes: the document is stored when the lock is gone.
-  bool is_project_writable(pg::Session& session, const Claim& claim, LocksMet& locks) {
+  /// Sees to the claim's project. Where a lock keeps us from asking, that is a yes: the document is stored
+  /// when the lock is gone. False: the table is at fault, and the run is back in the queue.
+  bool look_at_project(pg::Session& session, Claim& claim, TableMet& table) {
     try {
-      if (locks.may_ask) return ensure_project(session, claim.lease.run_id, claim.request);
+      if (table.may_ask) {
+        claim.project_writable = ensure_project(session, claim.lease.run_id, claim.request);
+        return true;
+      }
     } catch (const Error& error) {
+      if (!is_away(error)) {
+        table.fault = Error(ErrorKind::kUnavailable,
+                            fmt::format("the table projects cannot be used: {}", error.what()), error.code());
+        give_back(session, claim.lease);
+        return false;
+      }
       if (!is_lock_timeout(error)) throw;
-      locks = {.may_ask = false, .may_end = false};
+      table.may_ask = table.may_end = false;
     }
     unseen.add(claim.lease.run_id);
     return true;
   }
 
+  static void give_back(pg::Session& session, const Lease& lease) {
+    session.run(sql::kGiveBackRun, {lease.run_id.str(), lease.token.str()});
+  }
+
   /// A run that cannot even be ended is left to its lease, for the same reason: it comes back ever more
   /// seldom. So is one whose project is locked, and those after it.
-  void end(pg::Session& session, const TakenRun& run, const RunEnding& ending, LocksMet& locks) {
-    if (!locks.may_end) return;
+  void end(pg::Session& session, const TakenRun& run, const RunEnding& ending, TableMet& table) {
+    if (!table.may_end) return;
     try {
       const EndOutcome outcome = ender.end(session, run, ending);
-      locks.may_end = outcome != EndOutcome::kLocked;
+      table.may_end = outcome != EndOutcome::kLocked;
       if (outcome != EndOutcome::kEnded) return;
     } catch (const Error& error) {
       if (is_away(error)) throw;
@@ -222,6 +244,12 @@ struct RunQueue::Impl {
     const bool is_wanted = ending.code == cancelled().code;
     metrics::count(is_wanted ? metrics::Counter::kRunsCancelled : metrics::Counter::kRunsFailed);
     report::report(report::RunEnded{run.run_id.str(), ending.code, std::chrono::milliseconds(0)});
+  }
+
+  void ask_listener_if_due() {
+    if (steady_now() < ask_listener_from) return;
+    listeners.get().run_script("SELECT 1");
+    ask_listener_from = steady_now() + kAskListener;
   }
 
   bool connect() {
@@ -240,6 +268,7 @@ struct RunQueue::Impl {
   RunEnder ender;
   UnseenProjects unseen;
   bool may_be_outage = false;  ///< what the next connection ends is an outage; the first one ends none
+  SteadyTime ask_listener_from{};
   SteadyTime takeover_from{};  ///< after an outage the owners of expired leases get one lease's time to renew
 };
 
@@ -287,7 +316,7 @@ std::vector<RunId> RunQueue::find_cancelled(std::span<const Lease> held) {
 
 void RunQueue::give_back(const Lease& lease) {
   impl_->with_session([&](pg::Session& session) {
-    session.run(sql::kGiveBackRun, {lease.run_id.str(), lease.token.str()});
+    Impl::give_back(session, lease);
     session.run(sql::kRing, {kQueueChannel, ""});
   });
 }
@@ -304,8 +333,10 @@ Rings RunQueue::wait(std::chrono::milliseconds timeout, int wake_fd) {
     if (impl_->listeners.ensure()) {
       impl_->listeners.get().listen(kQueueChannel);
       impl_->listeners.get().listen(kCancelsChannel);
+      impl_->ask_listener_from = steady_now() + kAskListener;
       return {.queue = true, .cancels = true};
     }
+    impl_->ask_listener_if_due();
     Rings rings;
     for (const pg::Notification& ring : impl_->listeners.get().wait(timeout, wake_fd)) {
       rings.queue = rings.queue || ring.channel == kQueueChannel;

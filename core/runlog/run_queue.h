@@ -87,6 +87,9 @@ class RunQueue {
   /// nor is one that is given up; another one is taken in its place. None of `held`, the leases of this very
   /// worker, is taken over.
   ///
+  /// Where the table of projects cannot be used at all (it, or its column id, is not there) the runs taken go
+  /// back as they were, and Error(kUnavailable) says so: they wait until it is put right.
+  ///
   /// Where the calling app has locked the projects it waits for one lock to look at one and for one to end a
   /// run (lock_wait.h), however many are locked: the other projects pass as writable unlooked at (a later
   /// claim() makes up for it, see unseen_projects.h), the other runs that are to be ended are left to their
@@ -111,8 +114,8 @@ class RunQueue {
   void listen_from_now_on();
 
   /// Waits until a doorbell rings, `wake_fd` (it is not read) becomes readable, or `timeout` has passed.
-  /// Returns what rang, or may have unheard because it listens only from now on. Connects to nothing where
-  /// it does not listen.
+  /// Returns what rang, or may have unheard because it listens only from now on. A server process that stands
+  /// still is noticed within 13 s. Connects to nothing where it does not listen.
   Rings wait(std::chrono::milliseconds timeout, int wake_fd);
 
  private:

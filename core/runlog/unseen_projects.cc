@@ -42,7 +42,7 @@ void UnseenProjects::store_some(pg::Session& session) {
         not_before_ = steady_now() + kRest;
         return;
       }
-      if (is_away(error)) throw;
+      if (is_away(error) && !is_right_missing(error)) throw;
       report::report(report::ProjectNotWritten{run_id.str(), error.code()});
       runs_.pop_front();
     }

@@ -1,11 +1,13 @@
 // migrate [--dry-run | --check]   makes or updates the tables in DATABASE_URL. Forward only; running it again
 // does nothing, as it does where a newer program has migrated and left this one its tables. --dry-run tells
 // what it would apply, --check the same with exit code 1 where that is anything. The exit code is 78 where
-// the tables do not take this program any more.
+// the tables do not take this program any more. Each migration is named once it is committed: those before
+// one that fails stay.
 
 #include "core/runlog/migrate.h"
 
 #include <memory>
+#include <string>
 
 #include <fmt/format.h>
 
@@ -33,7 +35,7 @@ ExitCode tell(const Config& config, bool is_check) {
 ExitCode migrate(const Options& options) {
   const Config config = load_as_service(kRequired);
   if (options.dry_run || options.check) return tell(config, options.check);
-  for (const std::string& name : runlog::migrate(config.database_url)) fmt::print("applied {}\n", name);
+  runlog::migrate(config.database_url, [](const std::string& name) { fmt::print("applied {}\n", name); });
   fmt::print("schema version {}\n", runlog::schema_version(config.database_url));
   return ExitCode::kOk;
 }
