@@ -17,6 +17,7 @@ Json postgres(const Facts& facts) {
   if (!facts.has_database_url) return {{"status", kFail}, {"detail", "DATABASE_URL is not set"}};
   if (!facts.log) return {{"status", kFail}, {"detail", "no answer in time"}};
   if (!facts.log->is_reachable) return {{"status", kFail}, {"detail", "not reachable; the log says why"}};
+  if (facts.log->is_read_only) return {{"status", kFail}, {"detail", "takes no writes"}};
   return {{"status", kOk}, {"took_ms", facts.log->took.count()}};
 }
 

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "core/base/clock.h"
+#include "core/base/error.h"
 #include "core/base/ids.h"
 #include "core/pg/session.h"
+#include "core/runlog/lock_wait.h"
 #include "sql.h"
 
 namespace gp::runlog {
@@ -25,8 +27,20 @@ void read_server(pg::Session& session, DatabaseFacts& facts) {
   facts.clock_ahead = milliseconds(row.number(0, "now_ms") - middle);
   facts.server_version = static_cast<int>(row.number(0, "version"));
   facts.role = row.text(0, "role");
+  facts.encoding = row.text(0, "encoding");
   facts.is_standby = row.flag(0, "is_standby");
+  facts.is_read_only = row.flag(0, "is_read_only");
   facts.may_create = !row.is_null(0, "may_create") && row.flag(0, "may_create");
+}
+
+/// The rights that are missing say why where the role may not read it.
+std::optional<Schema> read_schema_if_allowed(pg::Session& session) {
+  try {
+    return read_schema(session);
+  } catch (const Error& error) {
+    if (!is_right_missing(error)) throw;
+    return std::nullopt;
+  }
 }
 
 /// An identifier that nobody else uses at this moment.
@@ -43,13 +57,13 @@ DatabaseFacts inspect_database(const Secret& database_url) {
   session.prepare(sql::kReadServer);  // its time is not the clock's
   DatabaseFacts facts;
   read_server(session, facts);
-  facts.schema = read_schema(session);
+  facts.schema = read_schema_if_allowed(session);
   const auto rights = session.run(sql::kFindMissingRights);
   for (int row = 0; row < rights.size(); ++row) facts.missing_rights.push_back(rights.text(row, "missing"));
   const auto columns = session.run(sql::kReadProjectColumns);
   for (int row = 0; row < columns.size(); ++row) {
-    facts.project_columns.push_back(
-        {columns.text(row, "name"), columns.text(row, "type"), columns.flag(row, "is_required")});
+    facts.project_columns.push_back({columns.text(row, "name"), columns.text(row, "type"),
+                                     columns.flag(row, "is_required"), columns.flag(row, "may_insert")});
   }
   return facts;
 }

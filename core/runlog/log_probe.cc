@@ -13,11 +13,14 @@ namespace gp::runlog {
 namespace {
 
 constexpr const char* kUser = "health";
+constexpr std::chrono::seconds kPatience{3};  ///< for an answer: longer than the server tries
 
 }  // namespace
 
 struct LogProbe::Impl {
-  explicit Impl(Secret url) : sessions(std::move(url), "generate-project health") {}
+  explicit Impl(Secret url)
+      : sessions(std::move(url), "generate-project health",
+                 [](pg::Session& session) { session.give_up_after(kPatience); }) {}
 
   /// The limit holds for the transaction alone: through a pooler in transaction mode a setting of the session
   /// would stay with the server's process, for whoever is given that one next.
@@ -32,6 +35,7 @@ struct LogProbe::Impl {
       const auto queue = session.run(sql::kReadQueue);
       health.queued = queue.number(0, "queued");
       health.oldest_queued = std::chrono::seconds(queue.number(0, "oldest_s"));
+      health.is_read_only = queue.flag(0, "is_read_only");
     }
     transaction.commit();
     health.is_reachable = true;

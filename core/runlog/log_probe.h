@@ -16,10 +16,12 @@ struct LogHealth {
   Schema schema;
   std::int64_t queued = 0;  ///< runs that wait for a worker; not looked at where the schema does not fit
   std::chrono::seconds oldest_queued{0};
+  bool is_read_only = false;  ///< it takes no writes: a standby, or a setting; looked at with the queue
 };
 
 /// Looks at the database for GET /health/ready: two short statements, in one transaction, on a session that
-/// is kept; each may take 2 s. Not thread-safe; make it after fork.
+/// is kept; each may take 2 s. A server process that stands still is given up after 3 s, and another one
+/// asked. Not thread-safe; make it after fork.
 class LogProbe {
  public:
   explicit LogProbe(Secret database_url);

@@ -1,5 +1,8 @@
 #include <algorithm>
-#include <array>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -13,7 +16,6 @@ namespace {
 constexpr int kOldestServer = 130000;
 constexpr std::chrono::seconds kListenPatience{2};
 constexpr const char* kListenAdvice = "set DATABASE_LISTEN_URL to a direct connection of the same database";
-constexpr std::array<std::string_view, 4> kIdTypes = {"text", "character varying", "uuid", "bigint"};
 
 using Columns = std::vector<runlog::ProjectColumn>;
 
@@ -26,13 +28,26 @@ Finding judge_server(const runlog::DatabaseFacts& facts) {
     return fail("database.server", version + ", a standby that takes no writes",
                 "name every host in DATABASE_URL and add target_session_attrs=read-write");
   }
+  if (facts.is_read_only) {
+    return fail(
+        "database.server", version + ", which takes no writes (default_transaction_read_only is on)",
+        "a managed server sets it where its disk is full; SHOW and ALTER DATABASE or ALTER ROLE ... SET "
+        "default_transaction_read_only tell and change it");
+  }
   return ok("database.server", version);
 }
 
+Finding judge_encoding(const runlog::DatabaseFacts& facts) {
+  if (facts.encoding == "UTF8") return ok("database.encoding", "UTF8");
+  return fail("database.encoding", fmt::format("{}, which cannot hold every language", facts.encoding),
+              "use a database that was made with ENCODING 'UTF8' TEMPLATE template0");
+}
+
 Finding judge_schema(const runlog::DatabaseFacts& facts) {
-  const std::string mismatch = runlog::schema_mismatch(facts.schema);
-  if (mismatch.empty()) return ok("database.schema", fmt::format("version {}", facts.schema.version));
-  if (facts.schema.version > runlog::known_schema_version())
+  if (!facts.schema) return fail("database.schema", "the role may not read it", "see database.rights");
+  const std::string mismatch = runlog::schema_mismatch(*facts.schema);
+  if (mismatch.empty()) return ok("database.schema", fmt::format("version {}", facts.schema->version));
+  if (facts.schema->version > runlog::known_schema_version())
     return fail("database.schema", mismatch, "install the newer version of generate-project");
   const std::string may_not = facts.may_create ? "" : ", by a role that may create tables (this one may not)";
   return fail("database.schema", mismatch, "generate-project migrate" + may_not);
@@ -44,17 +59,57 @@ Finding judge_rights(const runlog::DatabaseFacts& facts) {
               fmt::format("GRANT these to {}, or let it own the tables", facts.role));
 }
 
-bool is_ours(const std::string& column) {
-  return column == "id" || column == "spec_json" || column == "updated_at";
+/// A column of projects that is ours, and the types that it may have: those that PostgreSQL puts our text,
+/// our JSON or a time into by itself.
+struct OurColumn {
+  std::string_view name;
+  std::span<const std::string_view> types;
+};
+
+constexpr std::string_view kIdTypes[] = {"text", "character varying", "uuid", "bigint"};
+constexpr std::string_view kDocumentTypes[] = {"jsonb", "json", "text", "character varying"};
+constexpr std::string_view kTimeTypes[] = {"timestamp with time zone", "timestamp without time zone", "date",
+                                           "text", "character varying"};
+constexpr OurColumn kOurColumns[] = {
+    {"id", kIdTypes}, {"spec_json", kDocumentTypes}, {"updated_at", kTimeTypes}};
+
+const runlog::ProjectColumn* find_column(const Columns& columns, std::string_view name) {
+  const auto found = std::ranges::find(columns, name, &runlog::ProjectColumn::name);
+  return found == columns.end() ? nullptr : &*found;
+}
+
+bool is_ours(const runlog::ProjectColumn& column) {
+  return std::ranges::find(kOurColumns, column.name, &OurColumn::name) != std::end(kOurColumns);
 }
 
 std::string find_missing_columns(const Columns& columns) {
-  std::vector<std::string> missing;
-  for (const char* name : {"id", "spec_json", "updated_at"}) {
-    if (std::ranges::find(columns, name, &runlog::ProjectColumn::name) == columns.end())
-      missing.emplace_back(name);
+  std::vector<std::string_view> missing;
+  for (const OurColumn& ours : kOurColumns) {
+    if (find_column(columns, ours.name) == nullptr) missing.push_back(ours.name);
   }
   return fmt::format("{}", fmt::join(missing, ", "));
+}
+
+/// A finding about the first column of ours whose type takes nothing of ours.
+std::optional<Finding> find_wrong_type(const Columns& columns) {
+  for (const auto& [name, types] : kOurColumns) {
+    const std::string& type = find_column(columns, name)->type;
+    if (std::ranges::find(types, type) != types.end()) continue;
+    return fail("database.projects", fmt::format("{} is of type {}", name, type),
+                fmt::format("understood: {}", fmt::join(types, ", ")));
+  }
+  return std::nullopt;
+}
+
+/// Why a project's row cannot be inserted; empty where it can.
+std::string find_bar_to_insert(const Columns& columns) {
+  std::vector<std::string> needed;
+  for (const auto& column : columns) {
+    if (is_ours(column) && !column.may_insert) return "the role may not insert a row";
+    if (column.is_required && !is_ours(column)) needed.push_back(column.name);
+  }
+  if (needed.empty()) return {};
+  return fmt::format("a row cannot be inserted without {}", fmt::join(needed, ", "));
 }
 
 Finding judge_projects(const Columns& columns) {
@@ -63,20 +118,12 @@ Finding judge_projects(const Columns& columns) {
     return fail("database.projects", "the table lacks: " + missing,
                 "add the columns (id, spec_json jsonb, updated_at timestamptz)");
   }
-  const auto id = std::ranges::find(columns, "id", &runlog::ProjectColumn::name);
-  if (std::ranges::find(kIdTypes, id->type) == kIdTypes.end()) {
-    return fail("database.projects", fmt::format("id is of type {}", id->type),
-                "text, varchar, uuid and bigint are understood");
-  }
-  std::vector<std::string> needed;
-  for (const auto& column : columns) {
-    if (column.is_required && !is_ours(column.name)) needed.push_back(column.name);
-  }
-  if (needed.empty()) return ok("database.projects", fmt::format("id is of type {}", id->type));
-  return warn(
-      "database.projects",
-      fmt::format("id is of type {}; a row cannot be inserted without {}", id->type, fmt::join(needed, ", ")),
-      "the calling app must insert a project's row before it calls /start");
+  if (auto wrong = find_wrong_type(columns)) return *std::move(wrong);
+  const std::string id = fmt::format("id is of type {}", find_column(columns, "id")->type);
+  const std::string bar = find_bar_to_insert(columns);
+  if (bar.empty()) return ok("database.projects", id);
+  return warn("database.projects", fmt::format("{}; {}", id, bar),
+              "the calling app must insert a project's row before it calls /start");
 }
 
 Finding judge_listening(runlog::Listening listening) {
@@ -105,7 +152,7 @@ Finding check_listen(const Config& config) {
 }  // namespace
 
 Findings judge_database(const runlog::DatabaseFacts& facts) {
-  return {judge_server(facts), judge_schema(facts), judge_rights(facts),
+  return {judge_server(facts), judge_encoding(facts), judge_schema(facts), judge_rights(facts),
           judge_projects(facts.project_columns)};
 }
 

@@ -61,6 +61,13 @@ BOOST_AUTO_TEST_CASE(a_database_that_is_away_or_does_not_answer_is_named) {
   BOOST_TEST(judge(facts).body.at("checks").at("postgres").at("detail") == "DATABASE_URL is not set");
 }
 
+BOOST_AUTO_TEST_CASE(a_database_that_takes_no_writes_makes_the_host_not_ready) {
+  auto facts = sound();
+  facts.log->is_read_only = true;
+  BOOST_TEST(!judge(facts).is_ready);
+  BOOST_TEST(judge(facts).body.at("checks").at("postgres").at("detail") == "takes no writes");
+}
+
 BOOST_AUTO_TEST_CASE(
     a_schema_that_does_not_fit_makes_the_host_not_ready_and_a_newer_one_that_only_adds_does_not) {
   auto facts = sound();
