@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <exception>
 #include <iterator>
 #include <string>
 #include <utility>
 
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/pg/session.h"
+#include "core/project/project_id.h"
 #include "core/runlog/channels.h"
 #include "core/runlog/lock_wait.h"
 #include "core/runlog/schema.h"
@@ -26,10 +29,20 @@ const StartOutcome kFull{Kind::kQueueFull, {}, false};
 
 using Outcomes = std::vector<std::optional<StartOutcome>>;
 
+/// How old what is known of the column projects.id may be: the calling app may change its type.
+constexpr std::chrono::seconds kColumnAge{2};
+
+project::IdColumn id_column_of(const pg::Result& rows) {
+  const std::string type = rows.empty() ? "" : rows.text(0, "type");
+  if (type == "uuid") return project::IdColumn::kUuid;
+  if (type == "bigint" || type == "integer" || type == "smallint") return project::IdColumn::kInteger;
+  return project::IdColumn::kText;
+}
+
 /// One of several requests that came together.
 struct Asked {
   std::size_t place = 0;
-  const project::StartRequest* request = nullptr;
+  project::StartRequest request;
   std::string stored;
 };
 
@@ -43,6 +56,17 @@ struct RunIntake::Impl {
   Impl(Secret url, std::int64_t most)
       : sessions(std::move(url), "generate-project start", fitting_session(kReadPatience)), queue_max(most) {}
 
+  /// The request under the one name that its project has here, whichever it was given: runs are told apart,
+  /// and counted, by the text of that.
+  project::StartRequest named(project::StartRequest request) {
+    if (steady_now() >= column_known_until) {
+      column = id_column_of(sessions.get().run(sql::kReadProjectIdType));
+      column_known_until = steady_now() + kColumnAge;
+    }
+    request.project_id = project::canonical_id(request.project_id, column);
+    return request;
+  }
+
   static pg::Call find(const project::StartRequest& request, const std::string& stored) {
     return {sql::kFindRun,
             {request.project_id.str(), request.chat_id.str(), stored, request.owner_email.reveal()}};
@@ -54,8 +78,10 @@ struct RunIntake::Impl {
 
   /// The three statements of a round are one transaction each: whichever of several callers inserts or
   /// restarts the run, the unique constraint and the row's state decide.
-  std::optional<StartOutcome> try_once(const project::StartRequest& request, const std::string& stored) {
+  std::optional<StartOutcome> try_once(const project::StartRequest& given) {
     pg::Session& session = sessions.get();
+    const project::StartRequest request = named(given);
+    const std::string stored = dump_json(project::to_json(request));
     const auto found = session.run(find(request, stored));
     if (found.empty()) {
       const auto inserted =
@@ -83,13 +109,15 @@ struct RunIntake::Impl {
     std::vector<Asked> asked;
     for (std::size_t place = 0; place < requests.size(); ++place) {
       if (requests[place] == nullptr) continue;
+      Asked each{place, named(*requests[place]), {}};
       const bool is_second = std::ranges::any_of(
-          asked, [&](const Asked& before) { return is_same_pair(*before.request, *requests[place]); });
-      if (!is_second)
-        asked.push_back({place, requests[place], dump_json(project::to_json(*requests[place]))});
+          asked, [&](const Asked& before) { return is_same_pair(before.request, each.request); });
+      if (is_second) continue;
+      each.stored = dump_json(project::to_json(each.request));
+      asked.push_back(std::move(each));
     }
     std::vector<pg::Call> calls;
-    for (const Asked& each : asked) calls.push_back(find(*each.request, each.stored));
+    for (const Asked& each : asked) calls.push_back(find(each.request, each.stored));
     pg::Session& session = sessions.get();
     const auto found = session.run_together(calls);
     std::vector<Asked> unknown;
@@ -107,8 +135,8 @@ struct RunIntake::Impl {
     std::array<std::vector<std::string>, 5> columns;
     for (const Asked& run : runs) {
       const auto row =
-          std::to_array<std::string>({make_uuid(), run.request->project_id.str(), run.request->chat_id.str(),
-                                      run.stored, run.request->owner_email.reveal()});
+          std::to_array<std::string>({make_uuid(), run.request.project_id.str(), run.request.chat_id.str(),
+                                      run.stored, run.request.owner_email.reveal()});
       for (std::size_t i = 0; i < row.size(); ++i) columns.at(i).push_back(row.at(i));
     }
     std::vector<pg::Param> params;
@@ -142,6 +170,8 @@ struct RunIntake::Impl {
 
   pg::SessionHolder sessions;
   std::int64_t queue_max;
+  project::IdColumn column = project::IdColumn::kText;
+  SteadyTime column_known_until{};
   bool is_ring_due = false;
 };
 
@@ -163,11 +193,10 @@ Outcomes RunIntake::start_together(std::span<const project::StartRequest* const>
 }
 
 StartOutcome RunIntake::start(const project::StartRequest& request) {
-  const std::string stored = dump_json(project::to_json(request));
   bool has_reconnected = false;
   for (int round = 0; round < kMaxRounds; ++round) {
     try {
-      if (auto outcome = impl_->try_once(request, stored)) {
+      if (auto outcome = impl_->try_once(request)) {
         if (outcome->kind == Kind::kStarted || outcome->kind == Kind::kRestarted) impl_->is_ring_due = true;
         return *outcome;
       }

@@ -26,8 +26,10 @@ struct StartOutcome {
   bool request_differs = false;  ///< the pair's first request was another one; it stays in force
 };
 
-/// Records runs. One run per (project_id, chat_id), decided by a unique constraint (P5). One session, made at
-/// first use and again after it broke. Not thread-safe; make it after fork.
+/// Records runs. One run per (project_id, chat_id), decided by a unique constraint (P5). A project whose id
+/// is a UUID or a number has one name whichever way it is written: what the column projects.id makes of it
+/// (project::canonical_id), and the run has its requests, events and document under that. One session, made
+/// at first use and again after it broke. Not thread-safe; make it after fork.
 class RunIntake {
  public:
   /// A run is recorded only while fewer than `queue_max` wait (0: however many). Callers that ask at the same

@@ -110,6 +110,31 @@ BOOST_AUTO_TEST_CASE(requests_that_came_together_are_what_they_are_alone) {
   BOOST_TEST(value("SELECT count(DISTINCT xmin::text) FROM generation_runs WHERE project_id = 'new'") == "1");
 }
 
+BOOST_AUTO_TEST_CASE(one_project_under_several_names_has_one_run) {
+  struct Names {
+    const char* type;
+    const char* name;
+    const char* other;
+  };
+  for (const Names& each : std::array<Names, 3>{
+           {{"uuid", "6f1c9d2e-7b1a-4c55-9a60-0d9f2f1f3f10", "{6F1C9D2E7B1A4C559A600D9F2F1F3F10}"},
+            {"bigint", "7", "+07"},
+            {"text", "ABC", "abc"}}}) {
+    script(std::string("TRUNCATE generation_runs CASCADE; DROP TABLE projects; CREATE TABLE projects (id ") +
+           each.type + " PRIMARY KEY, spec_json jsonb, updated_at timestamptz)");
+    const bool are_same = each.type != std::string("text");
+    RunIntake intake(url());
+    const auto first = intake.start(request(each.name));
+    const auto second = intake.start(request(each.other));
+    BOOST_TEST((first.run_id == second.run_id) == are_same, each.type);
+    BOOST_TEST(!second.request_differs);
+    BOOST_TEST(value("SELECT project_id FROM generation_runs ORDER BY start_order LIMIT 1") == each.name);
+    const auto together = start_together(intake, {request(each.other, "c"), request(each.name, "c")});
+    BOOST_TEST(together[0].has_value());
+    BOOST_TEST(together[1].has_value() != are_same, each.type);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(one_alone_is_left_to_start) {
   RunIntake intake(url());
   BOOST_TEST(start_together(intake, {}).empty());
