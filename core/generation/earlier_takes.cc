@@ -17,11 +17,13 @@ milliseconds between(WallTime begin, WallTime end) {
 
 }  // namespace
 
-EarlierTakes earlier_takes(std::span<const project::Event> events) {
+EarlierTakes earlier_takes(std::span<const project::Event> events, std::string_view fallback) {
   EarlierTakes takes;
   std::optional<WallTime> take_began;
   milliseconds worked{0};  // by the take that the loop is at
+  std::string model;       // of the event before, where that is a run_started
   for (const project::Event& event : events) {
+    const std::string former_model = std::exchange(model, {});
     if (is_terminal(event.type)) {
       takes = {};
       worked = milliseconds(0);
@@ -29,6 +31,8 @@ EarlierTakes earlier_takes(std::span<const project::Event> events) {
     }
     const auto at = parse_rfc3339(event.data.value("at", std::string()));
     if (event.type == EventType::kRunStarted) {
+      model = event.data.value("model", std::string());
+      if (model == fallback && !former_model.empty() && former_model != fallback) continue;
       ++takes.count;
       takes.worked += std::exchange(worked, milliseconds(0));
       take_began = at;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "core/base/clock.h"
 #include "core/project/event.h"
@@ -11,14 +12,15 @@ namespace gp::generation {
 
 /// What the events of an attempt tell of its earlier takes: of workers that died on it or gave it back.
 struct EarlierTakes {
-  /// Their run_started, also those that MODEL_FALLBACK has caused: one call of the LLM each, for all we know.
+  /// How many; for all that the events tell, each has made one call of the LLM.
   int count = 0;
   std::optional<WallTime> began = {};   ///< the first of them
   std::chrono::milliseconds worked{0};  ///< from each one's run_started to its last event, added up
 };
 
-/// `events`: the run's so far. The attempt's are those after the last terminal one.
-EarlierTakes earlier_takes(std::span<const project::Event> events);
+/// `events`: the run's so far. The attempt's are those after the last terminal one. A take that goes on with
+/// `fallback` (MODEL_FALLBACK, or empty) because the provider has no other model says run_started again.
+EarlierTakes earlier_takes(std::span<const project::Event> events, std::string_view fallback);
 
 /// How long a take may go on, of an attempt that may last `limit` (RUN_TIMEOUT_S) in all. The limit is one of
 /// work: the time between two takes is nobody's work and does not count, because a run that waited through an

@@ -12,6 +12,7 @@
 #include "core/base/report.h"
 #include "core/generation/answer_intake.h"
 #include "core/generation/csv_rows.h"
+#include "core/generation/output_json.h"
 #include "core/llm/answer_reader.h"
 #include "core/llm/prompt.h"
 #include "core/project/checks.h"
@@ -44,15 +45,6 @@ void tell_outcome(CircuitBreaker::Permit& permit, const llm::CallResult& result)
   }
 }
 
-/// The answer for output.json: as JSON where it is, else as text.
-Json answer_json(const std::string& text) {
-  try {
-    return parse_json(text);
-  } catch (const Error&) {
-    return {{"text", text}};
-  }
-}
-
 }  // namespace
 
 Generation::Generation(const Tools& tools, runlog::Claim claim, Orders orders)
@@ -61,7 +53,7 @@ Generation::Generation(const Tools& tools, runlog::Claim claim, Orders orders)
       orders_(std::move(orders)),
       log_(tools.config.csv_log_dir, claim_.lease.run_id),
       writer_(claim_, project::csv_url(tools.config.csv_base_url, claim_.lease.run_id), tools.submit),
-      earlier_(earlier_takes(claim_.events)),
+      earlier_(earlier_takes(claim_.events, tools.config.model_fallback)),
       took_before_(time_since(earlier_, wall_now())),
       deadline_(started_ + time_left(tools.config.run_timeout_s, earlier_)),
       model_(tools.config.model_primary),
@@ -254,7 +246,7 @@ void Generation::account_for(const Answer& answer, const std::string& input_path
   if (result.may_be_billed) spending_.add(result.usage, cost_usd);
   CsvRow row = llm_call_row(answer, model, tools_.config.llm_temperature, cost_usd);
   row.input_path = input_path;
-  if (!answer.text.empty()) row.output_path = log_.write_output(call_number_, answer_json(answer.text));
+  if (!answer.text.empty()) row.output_path = log_.write_output(call_number_, output_json(answer.text));
   log_.append(row, wall_now());
 }
 
@@ -293,7 +285,8 @@ std::optional<Failure> Generation::drop_parameter(const llm::CallResult& result,
 }
 
 std::optional<Failure> Generation::wait_for_retry(const llm::CallResult& result, const Failure& failure) {
-  const milliseconds wait = result.retry_after.value_or(backoff_.next());
+  // On top of what the provider asks for, so that those who were told the same do not come back together.
+  const milliseconds wait = result.retry_after.value_or(milliseconds(0)) + backoff_.next();
   if (steady_now() + wait >= deadline_) return failure;
   pause(wait);
   return std::nullopt;

@@ -1,5 +1,6 @@
 #include "core/runlog/run_ending.h"
 
+#include <algorithm>
 #include <optional>
 #include <span>
 #include <utility>
@@ -30,10 +31,19 @@ project::Event ending_event(const TakenRun& run, const RunEnding& ending) {
 struct Folded {
   std::string document;
   bool has_begun = false;  ///< this attempt: a worker may have called the LLM
+  int takes = 0;           ///< of this attempt, as far as the events tell
 };
 
 bool has_begun(const TakenRun& run, const std::vector<project::Event>& events) {
   return run.former_takes > 0 || (!events.empty() && !project::is_terminal(events.back().type));
+}
+
+int count_takes(const std::vector<project::Event>& events) {
+  const auto end = std::find_if(events.rbegin(), events.rend(),
+                                [](const project::Event& event) { return is_terminal(event.type); });
+  return static_cast<int>(std::count_if(events.rbegin(), end, [](const project::Event& event) {
+    return event.type == project::EventType::kRunStarted;
+  }));
 }
 
 /// The run after `last`; its project then has a row where the table lets us. Nothing where request or events
@@ -47,19 +57,21 @@ std::optional<Folded> fold(pg::Session& session, const TakenRun& run, const proj
     for (const project::Event& event : events) document.apply(event);
     document.apply(last);
     ensure_project(session, run.run_id, request);
-    return Folded{dump_json(document.json()), has_begun(run, events)};
+    return Folded{dump_json(document.json()), has_begun(run, events), count_takes(events)};
   } catch (const Error& error) {
     if (is_away(error)) throw;
     return std::nullopt;
   }
 }
 
-/// What the calls of an attempt that has begun have cost is known to nobody any more.
-project::RunEnd run_end(const RunEnding& ending, bool has_begun) {
+/// What the calls of an attempt that has begun have cost is known to nobody any more, and of their number
+/// only that each take has begun one.
+project::RunEnd run_end(const RunEnding& ending, const Folded& folded) {
   project::RunEnd end;
   end.error_code = ending.code;
   end.error_message = ending.message;
-  if (!has_begun) {
+  end.llm_calls = folded.takes;
+  if (!folded.has_begun) {
     end.usage = {0, 0, 0};
     end.cost_usd = 0.0;
   }
@@ -108,7 +120,7 @@ EndOutcome RunEnder::write_end(pg::Session& session, const TakenRun& run, const 
   const project::Event event = ending_event(run, ending);
   if (auto folded = fold(session, run, event, csv_base_url_)) {
     const project::Step step{run.run_id, run.token, event, std::move(folded->document),
-                             run_end(ending, folded->has_begun)};
+                             run_end(ending, *folded)};
     const bool is_fenced = writer_.write(std::span(&step, 1)).front() == WriteOutcome::kFenced;
     return is_fenced ? EndOutcome::kNotOurs : EndOutcome::kEnded;
   }

@@ -155,6 +155,7 @@ BOOST_AUTO_TEST_CASE(a_run_without_a_worker_ends_in_error_and_its_document_says_
   BOOST_TEST(json.at("status") == "error");
   BOOST_TEST(json.at("logs").at("csv_url") == "https://logs.example/" + run.lease.run_id.str() + ".csv");
   BOOST_TEST(value("SELECT error_code FROM generation_runs") == "worker_lost");
+  BOOST_TEST(value("SELECT llm_calls FROM generation_runs") == "1");  // at least: its worker began one
   BOOST_TEST(value("SELECT num_nonnulls(prompt_tokens, completion_tokens, cost_usd) FROM generation_runs") ==
              "0");
   BOOST_TEST(value("SELECT count(*) FROM generation_runs WHERE lease_token IS NOT NULL") == "0");
