@@ -243,6 +243,4 @@ BOOST_AUTO_TEST_CASE(what_is_no_run_cannot_be_cancelled) {
   BOOST_TEST(unknown.json().at("code") == "run_not_found");
 }
 
-BOOST_AUTO_TEST_CASE(no_process_left_a_sanitizer_report) { BOOST_TEST(stack().sanitizer_reports() == ""); }
-
 BOOST_AUTO_TEST_SUITE_END()

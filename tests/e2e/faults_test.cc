@@ -241,6 +241,4 @@ BOOST_AUTO_TEST_CASE(a_run_that_ended_in_error_is_started_again_with_the_same_po
   BOOST_TEST((inputs_of(calls.back()).at("wanted") == Json::array({"sec_02", "sec_03"})));
 }
 
-BOOST_AUTO_TEST_CASE(no_process_left_a_sanitizer_report) { BOOST_TEST(stack().sanitizer_reports() == ""); }
-
 BOOST_AUTO_TEST_SUITE_END()

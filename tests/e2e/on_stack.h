@@ -19,7 +19,11 @@ struct OnStack {
   static inline std::map<std::string, std::string> settings;
 
   OnStack() { stack = new support::Stack(settings); }
-  ~OnStack() { delete stack; }
+  ~OnStack() {
+    stack->end();
+    BOOST_TEST(stack->sanitizer_reports() == "");
+    delete stack;
+  }
 };
 
 inline support::Stack& stack() { return *OnStack::stack; }

@@ -41,6 +41,11 @@ Stack::Stack(const std::map<std::string, std::string>& settings)
 }
 
 Stack::~Stack() {
+  if (is_up_) end();
+}
+
+void Stack::end() {
+  is_up_ = false;
   try {
     dev("down");
     run(fmt::format("{}/tests/support/private-postgres {}/postgres stop", kSourceFolder, folder()));

@@ -53,6 +53,9 @@ class Stack {
   int pid_of(const std::string& process) const;
   std::string log_of(const std::string& process) const;
 
+  /// Ends all of it and keeps the folder, so that what the processes said last can be looked at.
+  void end();
+
   /// What the processes' logs hold of sanitizer reports; empty: nothing.
   std::string sanitizer_reports() const;
 
@@ -64,6 +67,7 @@ class Stack {
   int llm_port_ = 0;
   std::map<std::string, std::string> environment_;
   std::string database_url_;
+  bool is_up_ = true;
 };
 
 /// A sound body of POST /start. `name` becomes project_id, chat_id and a part of the topic, by which the
