@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <fstream>
 #include <iterator>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "core/base/report.h"
+#include "core/generation/log_file.h"
 #include "core/project/redaction.h"
 
 namespace gp::generation {
@@ -38,21 +41,16 @@ bool looks_like_formula(std::string_view text) {
   return std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos;
 }
 
-/// What a new line of the file at `path` needs before it: the header where there is nothing yet, an end of
-/// line where a full disk or a kill has cut the last one short.
-std::string_view beginning_for(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file || file.tellg() <= 0) return kHeader;
-  file.seekg(-1, std::ios::end);
-  return file.get() == '\n' ? "" : "\r\n";
-}
-
-void write_file(const std::filesystem::path& path, const std::string& text, std::ios::openmode mode) {
-  std::ofstream file;
-  file.exceptions(std::ios::failbit | std::ios::badbit);
-  file.open(path, std::ios::binary | mode);
-  file << text;
-  file.close();
+/// The call that a file `name` belongs to; 0 where it is no prompt and no output.
+int call_of(std::string_view name) {
+  for (const std::string_view stem : {"prompt", "output"}) {
+    if (!name.starts_with(stem)) continue;
+    const std::string_view rest = name.substr(stem.size());
+    int call = 1;
+    if (rest.starts_with('-')) std::from_chars(rest.data() + 1, rest.data() + rest.size(), call);
+    if (name == file_name(stem, call)) return call;
+  }
+  return 0;
 }
 
 }  // namespace
@@ -89,9 +87,7 @@ void CsvLog::append(const CsvRow& row, WallTime at) {
   for (const std::string& cell : cells) line += (line.empty() ? "" : ",") + csv_cell(cell);
   line += "\r\n";
   try {
-    std::filesystem::create_directories(folder_);
-    const auto path = folder_ / (run_id_.str() + ".csv");
-    write_file(path, std::string(beginning_for(path)) + line, std::ios::app);
+    append_record(path(), kHeader, line);
   } catch (const std::exception& error) {
     report_once(error.what());
   }
@@ -104,36 +100,41 @@ std::string CsvLog::write_prompt(int call, const Json& messages) {
 std::string CsvLog::write_output(int call, const Json& output) { return write_json("output", call, output); }
 
 std::vector<std::string> CsvLog::prompts_without_row(int last_call) const {
-  std::ifstream file(folder_ / (run_id_.str() + ".csv"), std::ios::binary);
-  const std::string rows{std::istreambuf_iterator<char>(file), {}};
+  std::ifstream file(path(), std::ios::binary);
+  std::string rows{std::istreambuf_iterator<char>(file), {}};
+  rows.resize(size_of_records(rows));
   std::vector<std::string> prompts;
   for (int call = 1; call <= last_call; ++call) {
-    std::string path = run_id_.str() + "/" + file_name("prompt", call);
-    if (rows.find(path) == std::string::npos) prompts.push_back(std::move(path));
+    std::string prompt = run_id_.str() + "/" + file_name("prompt", call);
+    std::error_code ignored;
+    if (std::filesystem::exists(folder_ / prompt, ignored) && rows.find(prompt) == std::string::npos)
+      prompts.push_back(std::move(prompt));
   }
   return prompts;
 }
 
 int CsvLog::first_free_call() const {
-  int call = 1;
+  using std::filesystem::directory_iterator;
+  int last_call = 0;
   std::error_code ignored;
-  while (std::filesystem::exists(folder_ / run_id_.str() / file_name("prompt", call), ignored)) ++call;
-  return call;
+  for (directory_iterator at(folder_ / run_id_.str(), ignored); at != directory_iterator();
+       at.increment(ignored))
+    last_call = std::max(last_call, call_of(at->path().filename().string()));
+  return last_call + 1;
 }
 
+std::filesystem::path CsvLog::path() const { return folder_ / (run_id_.str() + ".csv"); }
+
 std::string CsvLog::write_json(std::string_view stem, int call, Json content) {
-  const std::string name = file_name(stem, call);
+  const std::string name = run_id_.str() + "/" + file_name(stem, call);
   try {
     project::redact_strings(content);
-    const auto folder = folder_ / run_id_.str();
-    std::filesystem::create_directories(folder);
-    write_file(folder / name, content.dump(2, ' ', false, Json::error_handler_t::replace) + "\n",
-               std::ios::trunc);
+    replace_file(folder_ / name, content.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
   } catch (const std::exception& error) {
     report_once(error.what());
     return {};
   }
-  return run_id_.str() + "/" + name;
+  return name;
 }
 
 void CsvLog::report_once(const std::string& message) {

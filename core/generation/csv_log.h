@@ -28,30 +28,31 @@ struct CsvRow {
 };
 
 /// The log of one run in CSV_LOG_DIR, in files and columns that are part of the contract: `<run_id>.csv`,
-/// `<run_id>/prompt.json`,
-/// `<run_id>/output.json`. A second and third call write prompt-2.json and so on. RFC 4180: CRLF, quotes
-/// where needed. Every cell is redacted, and defused where a spreadsheet would take it for a formula (leading
-/// = + - @ tab or carriage return get a quote mark in front; plain numbers do not). A log that cannot be
-/// written is reported once and never stops a generation. One thread.
+/// `<run_id>/prompt.json`, `<run_id>/output.json`. A second and third call write prompt-2.json and so on. RFC
+/// 4180: CRLF, quotes where needed. Every cell is redacted, and defused where a spreadsheet would take it for
+/// a formula (leading = + - @ tab or carriage return get a quote mark in front; plain numbers do not). Rows
+/// and files are whole or not there at all (log_file.h). A log that cannot be written is reported once, with
+/// the file and the reason, and never stops a generation. One thread.
 class CsvLog {
  public:
   CsvLog(std::filesystem::path folder, RunId run_id);
 
-  /// Appends a row with the time `at`; writes the header line where the file is new.
+  /// Appends a row with the time `at`; writes the header line where the file has no rows yet.
   void append(const CsvRow& row, WallTime at);
 
   /// Writes what a call was asked and what it answered, redacted, and returns the path for the row. `call`
-  /// counts from 1 over the whole run.
+  /// counts from 1 over the whole run. An empty path where the file cannot be written.
   std::string write_prompt(int call, const Json& messages);
   std::string write_output(int call, const Json& output);
 
   /// The prompts of calls up to `last_call` that no row names: their worker ended before it wrote one.
   std::vector<std::string> prompts_without_row(int last_call) const;
 
-  /// The first call number that no earlier attempt of this run has used in this folder.
+  /// The number after the last call of which this folder holds a prompt or an output.
   int first_free_call() const;
 
  private:
+  std::filesystem::path path() const;
   std::string write_json(std::string_view stem, int call, Json content);
   void report_once(const std::string& message);
 

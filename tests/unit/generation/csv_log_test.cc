@@ -1,30 +1,27 @@
 #include "core/generation/csv_log.h"
 
+#include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
+#include <vector>
 
 #include <boost/test/unit_test.hpp>
 
 #include "core/base/ids.h"
+#include "tests/support/shell.h"
 
 using gp::Json;
 using gp::RunId;
 using gp::generation::csv_cell;
 using gp::generation::CsvLog;
 using gp::generation::CsvRow;
+using support::TempFolder;
 
 namespace {
 
-struct TempFolder {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / ("csv-log-test-" + gp::make_uuid());
-  ~TempFolder() { std::filesystem::remove_all(path); }
-  std::string read(const std::string& name) const {
-    std::ifstream file(path / name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-};
+std::string read(const TempFolder& folder, const std::string& name) {
+  return support::read_file(folder.path() + "/" + name);
+}
 
 const RunId kRun("6f1c9d2e-7b1a-4c55-9a60-0d9f2f1f3f10");
 constexpr std::string_view kHeader =
@@ -37,12 +34,12 @@ BOOST_AUTO_TEST_SUITE(csv_log)
 
 BOOST_AUTO_TEST_CASE(the_header_names_the_fields_once) {
   const TempFolder folder;
-  CsvLog log(folder.path, kRun);
+  CsvLog log(folder.path(), kRun);
   CsvRow row;
   row.stage = "plan";
   log.append(row, gp::WallTime{});
   log.append(row, gp::WallTime{});
-  const std::string text = folder.read(kRun.str() + ".csv");
+  const std::string text = read(folder, kRun.str() + ".csv");
   BOOST_TEST(
       text.starts_with(std::string(kHeader) + "\r\n1970-01-01T00:00:00.000Z," + kRun.str() + ",plan,"));
   BOOST_TEST(text.find(kHeader, 1) == std::string::npos);
@@ -65,20 +62,20 @@ BOOST_AUTO_TEST_CASE(a_cell_that_a_spreadsheet_would_run_is_defused) {
 
 BOOST_AUTO_TEST_CASE(personal_data_does_not_reach_the_file) {
   const TempFolder folder;
-  CsvLog log(folder.path, kRun);
+  CsvLog log(folder.path(), kRun);
   CsvRow row;
   row.stage = "error";
   row.decision_summary = "wrote to huda@school.ae";
   log.append(row, gp::WallTime{});
   const std::string prompt = log.write_prompt(1, Json{{"text", "call +971 50 123 4567"}});
-  BOOST_TEST(folder.read(kRun.str() + ".csv").find("huda@") == std::string::npos);
+  BOOST_TEST(read(folder, kRun.str() + ".csv").find("huda@") == std::string::npos);
   BOOST_TEST(prompt == kRun.str() + "/prompt.json");
-  BOOST_TEST(folder.read(prompt).find("4567") == std::string::npos);
+  BOOST_TEST(read(folder, prompt).find("4567") == std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(later_calls_get_files_of_their_own) {
   const TempFolder folder;
-  CsvLog log(folder.path, kRun);
+  CsvLog log(folder.path(), kRun);
   BOOST_TEST(log.first_free_call() == 1);
   BOOST_TEST(log.write_output(1, Json::object()) == kRun.str() + "/output.json");
   BOOST_TEST(log.write_prompt(1, Json::object()) == kRun.str() + "/prompt.json");
@@ -88,7 +85,7 @@ BOOST_AUTO_TEST_CASE(later_calls_get_files_of_their_own) {
 
 BOOST_AUTO_TEST_CASE(a_prompt_that_no_row_names_belongs_to_a_call_that_was_interrupted) {
   const TempFolder folder;
-  CsvLog log(folder.path, kRun);
+  CsvLog log(folder.path(), kRun);
   BOOST_TEST(log.prompts_without_row(0).empty());
   CsvRow row;
   row.stage = "llm_call";
@@ -101,18 +98,28 @@ BOOST_AUTO_TEST_CASE(a_prompt_that_no_row_names_belongs_to_a_call_that_was_inter
   BOOST_TEST(log.prompts_without_row(2).empty());
 }
 
-BOOST_AUTO_TEST_CASE(a_row_that_was_cut_short_spoils_none_after_it) {
+BOOST_AUTO_TEST_CASE(a_call_without_a_prompt_keeps_its_number_and_is_not_interrupted) {
   const TempFolder folder;
-  CsvLog log(folder.path, kRun);
-  log.append(CsvRow{}, gp::WallTime{});
-  const auto path = std::filesystem::path(folder.path) / (kRun.str() + ".csv");
-  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 7);
+  CsvLog log(folder.path(), kRun);
+  (void)log.write_output(1, Json::object());
+  BOOST_TEST(log.first_free_call() == 2);
+  (void)log.write_prompt(12, Json::object());
+  (void)log.write_prompt(3, Json::object());
+  BOOST_TEST(log.first_free_call() == 13);
+  BOOST_TEST((log.prompts_without_row(12) ==
+              std::vector{kRun.str() + "/prompt-3.json", kRun.str() + "/prompt-12.json"}));
+}
+
+BOOST_AUTO_TEST_CASE(a_prompt_is_not_named_by_a_row_that_was_cut_short) {
+  const TempFolder folder;
+  CsvLog log(folder.path(), kRun);
   CsvRow row;
-  row.stage = "plan";
+  row.stage = "llm_call";
+  row.input_path = log.write_prompt(1, Json::object());
   log.append(row, gp::WallTime{});
-  const std::string text = folder.read(kRun.str() + ".csv");
-  BOOST_TEST(text.find("\r\n1970-01-01T00:00:00.000Z," + kRun.str() + ",plan,") != std::string::npos);
-  BOOST_TEST(std::count(text.begin(), text.end(), '\n') == 3);
+  const std::string path = folder.path() + "/" + kRun.str() + ".csv";
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 3);
+  BOOST_TEST((log.prompts_without_row(1) == std::vector{row.input_path}));
 }
 
 BOOST_AUTO_TEST_CASE(a_folder_that_cannot_be_written_stops_nothing) {

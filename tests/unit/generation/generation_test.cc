@@ -241,7 +241,7 @@ BOOST_AUTO_TEST_CASE(a_section_that_holds_no_longer_is_written_anew_by_the_next_
   BOOST_TEST((second.front().event.data.at("resumed_sections") == Json::array()));
   BOOST_TEST((worker.inputs_of(1).at("wanted") == Json::array({"sec_01", "sec_02"})));
   BOOST_TEST(!worker.inputs_of(1).contains("finished"));
-  BOOST_TEST(worker.inputs_of(1).at("faults").at(0).at("field") == "sections.sec_01");
+  BOOST_TEST(worker.inputs_of(1).at("faults").at(0).at("field") == "sections.sec_01.shared.steps[0]");
   BOOST_TEST(names_of(second) == (std::vector<std::string>{
                                      "run_started", "section_started sec_01", "section_completed sec_01",
                                      "section_started sec_02", "section_completed sec_02", "run_completed"}),
