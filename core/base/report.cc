@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -17,9 +18,15 @@ constexpr std::size_t kValueMax = 300;  ///< code points of one field's value
 Level least_important = Level::kInfo;
 std::string process_name = "generate-project";
 
-/// systemd sets JOURNAL_STREAM where stderr is the journal (systemd.exec(5)); there priority and time are its
-/// business.
-const bool to_journal = std::getenv("JOURNAL_STREAM") != nullptr;
+/// Whether stderr is the journal, to whom priority and time belong. systemd names the stream in
+/// JOURNAL_STREAM by "device:inode" (systemd.exec(5)); who inherits the variable may have sent stderr
+/// elsewhere.
+bool is_to_journal() {
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  struct stat info {};
+  return stream != nullptr && ::fstat(STDERR_FILENO, &info) == 0 &&
+         stream == fmt::format("{}:{}", info.st_dev, info.st_ino);
+}
 
 constexpr std::string_view kLevelNames[] = {"emerg",   "alert",  "crit", "error",
                                             "warning", "notice", "info", "debug"};
@@ -56,8 +63,9 @@ void set_process_name(std::string name) { process_name = std::move(name); }
 void write_line(Level level, std::string_view name, const Fields& fields) {
   if (level > least_important) return;
   const auto priority = static_cast<int>(level);
-  std::string line = to_journal ? fmt::format("<{}>", priority)
-                                : fmt::format("{} {:<7} ", format_rfc3339(wall_now()), kLevelNames[priority]);
+  std::string line = is_to_journal()
+                         ? fmt::format("<{}>", priority)
+                         : fmt::format("{} {:<7} ", format_rfc3339(wall_now()), kLevelNames[priority]);
   line += fmt::format("{} {}", process_name, name);
   for (const auto& [key, value] : fields) {
     line += fmt::format(" {}=", key);
