@@ -4,14 +4,13 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <limits>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "core/base/json.h"
+#include "core/base/settings_file.h"
 
 namespace gp {
 namespace {
@@ -163,6 +162,15 @@ class Reader {
  public:
   explicit Reader(Config& config) : config_(config) {}
 
+  /// Empty: not set. Nothing where the file of a secret cannot be read, which is a fault.
+  std::optional<std::string> ask(const Environment& environment, const Setting& setting) {
+    try {
+      return environment(setting.name).value_or("");
+    } catch (const ConfigError& error) {
+      faults_.insert(faults_.end(), error.faults().begin(), error.faults().end());
+      return std::nullopt;
+    }
+  }
   void read(const Setting& setting, const std::string& text) {
     std::visit([&](auto member) { assign(setting, text, config_.*member); }, setting.member);
   }
@@ -179,7 +187,13 @@ class Reader {
     if (!setting.choices.empty() && !is_choice(setting.choices, text)) return refuse(setting, text);
     target = text;
   }
-  void assign(const Setting&, const std::string& text, Secret& target) { target = Secret(text); }
+  /// A line break in a key would begin another header of the call; none of the secrets has a use for one.
+  void assign(const Setting& setting, const std::string& text, Secret& target) {
+    const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+    if (std::ranges::any_of(text, is_control))
+      return add_fault(setting, "holds a line break or another control character; allowed: one line of text");
+    target = Secret(text);
+  }
   void assign(const Setting& setting, const std::string& text, std::int64_t& target) {
     const auto number = parse_number(text);
     if (!number || *number < setting.minimum || *number > setting.maximum) return refuse(setting, text);
@@ -288,28 +302,14 @@ std::string describe(const std::vector<Fault>& faults) {
   return text;
 }
 
-std::optional<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  return text;
-}
+/// By such a variable the units of a package give a setting their own default. It holds where the settings
+/// file has an empty line as well, which would hide a default of the setting's own name.
+constexpr std::string_view kDefaultPrefix = "GP_DEFAULT_";
 
-std::optional<std::string> read_variable(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
+std::optional<std::string> read_variable(std::string_view name) {
+  const char* value = std::getenv(std::string(name).c_str());
   if (value == nullptr || *value == '\0') return std::nullopt;
   return std::string(value);
-}
-
-std::optional<std::string> read_secret_file(const std::string& name) {
-  if (const auto path = read_variable(name + "_FILE")) {
-    auto text = read_file(*path);
-    if (!text) throw ConfigError({{name + "_FILE", fmt::format("cannot read '{}'", *path)}});
-    return text;
-  }
-  if (const auto folder = read_variable("CREDENTIALS_DIRECTORY")) return read_file(*folder + "/" + name);
-  return std::nullopt;
 }
 
 std::string range_and_unit(const Setting& setting) {
@@ -326,9 +326,10 @@ ConfigError::ConfigError(std::vector<Fault> faults)
 
 Environment process_environment() {
   return [](std::string_view name) -> std::optional<std::string> {
-    const std::string key(name);
-    if (auto value = read_variable(key)) return value;
-    return is_secret(find_setting(name)) ? read_secret_file(key) : std::nullopt;
+    if (auto value = read_variable(name)) return value;
+    if (is_secret(find_setting(name)))
+      return find_secret_file(name, read_variable, read_variable("CREDENTIALS_DIRECTORY"));
+    return read_variable(std::string(kDefaultPrefix) + std::string(name));
   };
 }
 
@@ -336,8 +337,9 @@ Config load_config(const Environment& environment, std::span<const std::string_v
   Config config;
   Reader reader(config);
   for (const Setting& setting : kSettings) {
-    const auto given = environment(setting.name);
-    const bool is_given = given && !given->empty();
+    const auto given = reader.ask(environment, setting);
+    if (!given) continue;
+    const bool is_given = !given->empty();
     reader.read(setting, is_given ? *given : std::string(setting.default_value));
     if (!is_given && setting.default_value.empty() &&
         std::ranges::find(required, setting.name) != required.end()) {

@@ -117,12 +117,14 @@ class ConfigError : public Error {
 using Environment = std::function<std::optional<std::string>(std::string_view name)>;
 
 /// The process's own environment, in which `NAME_FILE` (or systemd's $CREDENTIALS_DIRECTORY/NAME) may stand
-/// for the secret settings: the file's content without its trailing newline is then the value.
+/// for the secret settings: the file's content without its trailing newline is then the value. For the others
+/// `GP_DEFAULT_NAME` is the value where NAME is empty or missing. Asking throws ConfigError where NAME_FILE
+/// cannot be read.
 Environment process_environment();
 
 /// Reads every setting. An empty variable counts as not set. `required` names the settings this program
 /// cannot do without. Throws ConfigError naming each variable, its value (never a secret's) and what is
-/// allowed.
+/// allowed; also each NAME_FILE that cannot be read.
 Config load_config(const Environment& environment, std::span<const std::string_view> required);
 
 /// The table for `--help`: name, default, allowed values and meaning.

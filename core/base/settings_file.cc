@@ -43,8 +43,9 @@ std::optional<std::string> read_file(const std::string& path) {
   return std::string{std::istreambuf_iterator<char>(file), {}};
 }
 
-std::string without_newline(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+std::optional<std::string> read_value(const std::string& path) {
+  auto text = read_file(path);
+  while (text && !text->empty() && (text->back() == '\n' || text->back() == '\r')) text->pop_back();
   return text;
 }
 
@@ -53,52 +54,69 @@ bool is_secret(std::string_view name) {
   return found != settings().end() && std::holds_alternative<Secret Config::*>(found->member);
 }
 
-std::map<std::string, std::string> values_in(const std::string& folder) {
-  const std::string path = folder + "/generate-project.conf";
-  return parse_settings_file(read_file(path).value_or(""), path);
-}
-
 }  // namespace
 
-std::map<std::string, std::string> parse_settings_file(std::string_view text, std::string_view path) {
-  std::map<std::string, std::string> values;
-  std::vector<Fault> faults;
+SettingsFile parse_settings_file(std::string_view text, std::string_view path) {
+  SettingsFile file;
   int number = 0;
+  const auto add_fault = [&](std::string problem) {
+    file.faults.push_back({fmt::format("{}, line {}", path, number), std::move(problem)});
+  };
   while (!text.empty()) {
     ++number;
     const auto end = std::min(text.find('\n'), text.size());
+    const bool goes_on = text.substr(0, end).ends_with('\\');
     const std::string_view line = trimmed(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.empty() || line.front() == '#' || line.front() == ';') continue;
+    if (line.empty()) continue;
+    if (line.front() == '#' || line.front() == ';') {
+      if (goes_on) add_fault("is a comment that ends in a backslash, which makes the next line a part of it");
+      continue;
+    }
     const auto equals = std::min(line.find('='), line.size());
     const auto value = value_of(trimmed(line.substr(std::min(equals + 1, line.size()))));
     const std::string_view name = trimmed(line.substr(0, equals));
     if (equals == line.size() || !is_name(name) || !value) {
-      faults.push_back({fmt::format("{}, line {}", path, number),
-                        "is not NAME=value; a value may stand in quotes, backslashes are not understood"});
+      add_fault("is not NAME=value; a value may stand in quotes, backslashes are not understood");
       continue;
     }
-    values[std::string(name)] = *value;
+    file.values[std::string(name)] = *value;
   }
-  if (!faults.empty()) throw ConfigError(std::move(faults));
-  return values;
+  return file;
 }
 
-std::vector<std::string> names_in(const std::string& folder) {
-  std::vector<std::string> names;
-  for (const auto& [name, value] : values_in(folder)) names.push_back(name);
-  return names;
+SettingsFile read_settings_file(const std::string& folder) {
+  const std::string path = folder + "/generate-project.conf";
+  return parse_settings_file(read_file(path).value_or(""), path);
+}
+
+Environment settings_of(SettingsFile file, const std::string& folder) {
+  const Environment lines =
+      [values = std::move(file.values)](std::string_view name) -> std::optional<std::string> {
+    const auto found = values.find(std::string(name));
+    return found != values.end() && !found->second.empty() ? std::optional(found->second) : std::nullopt;
+  };
+  return [folder, lines](std::string_view name) {
+    auto value = lines(name);
+    return value || !is_secret(name) ? value : find_secret_file(name, lines, folder + "/credentials");
+  };
 }
 
 Environment settings_in(const std::string& folder) {
-  auto values = values_in(folder);
-  return [folder, values = std::move(values)](std::string_view name) -> std::optional<std::string> {
-    const auto found = values.find(std::string(name));
-    if (found != values.end() && !found->second.empty()) return found->second;
-    if (!is_secret(name)) return std::nullopt;
-    auto text = read_file(folder + "/credentials/" + std::string(name));
-    return text ? std::optional(without_newline(std::move(*text))) : std::nullopt;
-  };
+  auto file = read_settings_file(folder);
+  if (!file.faults.empty()) throw ConfigError(std::move(file.faults));
+  return settings_of(std::move(file), folder);
+}
+
+std::optional<std::string> find_secret_file(std::string_view name, const Environment& variables,
+                                            const std::optional<std::string>& credentials) {
+  const std::string variable = std::string(name) + "_FILE";
+  if (const auto path = variables(variable)) {
+    auto value = read_value(*path);
+    if (!value) throw ConfigError({{variable, fmt::format("cannot read '{}'", *path)}});
+    return value;
+  }
+  return credentials ? read_value(fmt::format("{}/{}", *credentials, name)) : std::nullopt;
 }
 
 Environment layered(Environment first, Environment second) {

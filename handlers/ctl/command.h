@@ -25,6 +25,9 @@ void add_settings(CLI::App& app, Chosen& chosen);
 void add_setup(CLI::App& app, Chosen& chosen);
 void add_tail(CLI::App& app, Chosen& chosen);
 
+/// What --metrics-allow takes: an address, or a network as ADDRESS/BITS.
+CLI::Validator as_network();
+
 /// The whole command line.
 void add_commands(CLI::App& app, Chosen& chosen);
 

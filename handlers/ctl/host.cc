@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 #include <grp.h>
@@ -11,7 +13,6 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
-#include "core/base/settings_file.h"
 #include "handlers/ctl/program.h"
 
 namespace gp::ctl {
@@ -24,7 +25,14 @@ std::string variable_or(const char* name, const char* otherwise) {
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
-bool is_service_installed() { return exists(etc_dir() + "/generate-project.conf") && is_user(kServiceUser); }
+Environment with_unit_defaults(Environment settings) {
+  return is_service_installed() ? layered(std::move(settings), unit_default) : settings;
+}
+
+void require_absolute_paths(const Config& config) {
+  auto faults = relative_paths(config);
+  if (!faults.empty()) throw ConfigError(std::move(faults));
+}
 
 [[noreturn]] void cannot_become() {
   throw Error(ErrorKind::kUnavailable,
@@ -37,9 +45,35 @@ std::string etc_dir() { return variable_or("GP_ETC_DIR", "/etc/generate-project"
 
 std::string data_dir() { return variable_or("GP_DATA_DIR", GP_DATA_DIR); }
 
-Environment host_environment() { return layered(process_environment(), settings_in(etc_dir())); }
+std::optional<std::string> unit_default(std::string_view name) {
+  if (name == "SPOOL_PATH") return "/var/lib/generate-project/spool.db";
+  if (name == "CSV_LOG_DIR") return "/var/log/generate-project";
+  return std::nullopt;
+}
+
+Environment service_environment(SettingsFile file) {
+  return with_unit_defaults(settings_of(std::move(file), etc_dir()));
+}
+
+Environment service_environment() { return with_unit_defaults(settings_in(etc_dir())); }
+
+Environment host_environment() { return layered(process_environment(), service_environment()); }
+
+std::vector<Fault> relative_paths(const Config& config) {
+  std::vector<Fault> faults;
+  for (const auto& [name, path] : {std::pair{"SPOOL_PATH", config.spool_path},
+                                   {"CSV_LOG_DIR", config.csv_log_dir},
+                                   {"PRICES_FILE", config.prices_file},
+                                   {"BLOCKLIST_FILE", config.blocklist_file}}) {
+    if (path.empty() || path.front() == '/') continue;
+    faults.push_back({name, fmt::format("'{}' is not allowed; allowed: an absolute path", path)});
+  }
+  return faults;
+}
 
 bool is_user(const std::string& name) { return ::getpwnam(name.c_str()) != nullptr; }
+
+bool is_service_installed() { return exists(etc_dir() + "/generate-project.conf") && is_user(kServiceUser); }
 
 bool is_run_by_systemd() { return exists("/run/systemd/system") && is_service_installed(); }
 
@@ -54,6 +88,7 @@ bool are_settings_closed() { return ::geteuid() != 0 && is_service_installed(); 
 Config load_as_service(std::span<const std::string_view> required) {
   try {
     Config config = load_config(host_environment(), required);
+    if (is_service_installed()) require_absolute_paths(config);
     become_service_user();
     return config;
   } catch (const ConfigError& error) {

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/config.h"
+#include "core/base/settings_file.h"
 
 namespace gp::ctl {
 
@@ -18,16 +21,35 @@ std::string etc_dir();
 /// GP_DATA_DIR.
 std::string data_dir();
 
-/// The environment, and the settings of the installed service for what it does not say.
+/// The default that the package's units give a setting, in place of the table's: GP_DEFAULT_NAME in
+/// systemd/generate-project-.service.d/10-sandbox.conf.
+std::optional<std::string> unit_default(std::string_view name);
+
+/// What the services are given where the service is installed: the lines of `file`, which is that of
+/// etc_dir(), the files of secrets, and below both the defaults of the package's units.
+Environment service_environment(SettingsFile file);
+
+/// The same with the file as it is. Throws ConfigError where it has a fault.
+Environment service_environment();
+
+/// The environment of this process, and service_environment() for what that does not say. Throws ConfigError.
 Environment host_environment();
+
+/// Settings that name a place by a relative path, which is another one for each who reads it: the services
+/// begin in /, a command where its user is. A fault where the service is installed.
+std::vector<Fault> relative_paths(const Config& config);
 
 /// The settings for a command that works with what belongs to the service: reads them and then, as root on a
 /// host where the service is installed, becomes the service's account, because PostgreSQL knows it by that
-/// (peer authentication) and whatever is written must be the service's. Throws ConfigError.
+/// (peer authentication) and whatever is written must be the service's. Throws ConfigError, there for a
+/// relative path too.
 Config load_as_service(std::span<const std::string_view> required);
 
 /// The second half of load_as_service.
 void become_service_user();
+
+/// True where the service's settings and its account are there.
+bool is_service_installed();
 
 /// True where systemd runs the service, by the units of the package.
 bool is_run_by_systemd();

@@ -1,5 +1,5 @@
 // nginx-site --enable [--port N] [--server-name NAMES] [--tls-cert FILE --tls-key FILE]
-//                     [--access-log FILE]
+//                     [--access-log FILE] [--metrics-allow ADDRESS ...]
 // nginx-site --disable
 //   makes the service's site of Debian's nginx, or removes it. Edits nothing of nginx's own. Run again it
 //   leaves what it is not given as it is in the site; --disable first begins anew, without TLS for one thing.
@@ -48,6 +48,7 @@ SiteValues complete(SiteValues values, const std::string& nginx_dir) {
   if (values.server_name.empty()) values.server_name = former.server_name;
   if (values.tls_cert.empty()) values.tls_cert = former.tls_cert;
   if (values.tls_key.empty()) values.tls_key = former.tls_key;
+  if (values.metrics_allow.empty()) values.metrics_allow = former.metrics_allow;
   if (values.access_log.empty()) values.access_log = former.access_log;
   values.runtime_dir = config.runtime_dir;
   values.www_dir = data_dir() + "/www";
@@ -59,8 +60,9 @@ SiteValues complete(SiteValues values, const std::string& nginx_dir) {
 ExitCode apply(const Options& options) {
   const SitePlaces places = site_places(options.nginx_dir);
   if (options.disable) {
-    const bool was_there = disable_site(options.nginx_dir);
-    fmt::print("{}\n", was_there ? "removed " + places.available : "there is no such site");
+    const RemovedSite removed = disable_site(options.nginx_dir);
+    fmt::print("{}\n", removed.was_there ? "removed " + places.available : "there is no such site");
+    if (!removed.kept.empty()) fmt::print("it was edited by hand, and is kept as {}\n", removed.kept);
     return ExitCode::kOk;
   }
   const SiteValues values = complete(options.values, options.nginx_dir);
@@ -72,6 +74,14 @@ ExitCode apply(const Options& options) {
 }
 
 }  // namespace
+
+CLI::Validator as_network() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        return is_network(text) ? "" : text + " is no address, nor ADDRESS/BITS";
+      },
+      "ADDRESS");
+}
 
 void add_nginx_site(CLI::App& app, Chosen& chosen) {
   const auto options = std::make_shared<Options>();  // shared by the parser and what it chooses
@@ -89,6 +99,10 @@ void add_nginx_site(CLI::App& app, Chosen& chosen) {
   sub->add_option("--tls-key", options->values.tls_key, "Its key, PEM");
   sub->add_option("--access-log", options->values.access_log,
                   "A file for nginx's log of requests, or off; of a new site one in /var/log/nginx");
+  sub->add_option("--metrics-allow", options->values.metrics_allow,
+                  "Who may read /metrics beside this host: an address or ADDRESS/BITS; several times for "
+                  "several; 127.0.0.1 for nobody")
+      ->check(as_network());
   sub->add_option("--nginx-dir", options->nginx_dir, "Where nginx.conf is")->capture_default_str();
   sub->callback([=, &chosen] { chosen = [=] { return apply(*options); }; });
 }

@@ -37,7 +37,11 @@ Each line is
 as systemd reads it for
 .BR EnvironmentFile= ;
 lines that begin with # are comments. A value may stand in quotes; backslashes are not understood.
-An empty value counts as not set. The processes of the service read the settings when they start:
+An empty value counts as not set: SPOOL_PATH and CSV_LOG_DIR then have the package's own default, not the one below:
+.I /var/lib/generate\-project/spool.db
+and
+.IR /var/log/generate\-project .
+A path must be absolute. The processes of the service read the settings when they start:
 .B systemctl restart \(aqgenerate\-project\-*.service\(aq
 puts a change in force without a failed request, because systemd keeps the sockets open.
 .PP
@@ -47,14 +51,17 @@ reads the same file; a variable in its own environment goes before a line of the
 
 constexpr std::string_view kSecrets = R"(.SH SECRETS
 The settings marked as secret are better kept out of this file, though only root may read it. Each may be a file of its
-own for root alone, which systemd hands to the processes that need it and to no others. A value in this file goes before
-it:
+own for root alone, which systemd hands to the processes that need it and to no others:
 )";
 
 constexpr std::string_view kOutside = R"(.PP
-Outside of systemd,
-.IB NAME _FILE
-may name a file that holds the value.
+A value in this file goes before them, and so does a line
+.IB NAME _FILE= path\fR:
+the value is in that file, which the account
+.I generate\-project
+must be able to read. Where both lines are there,
+.I NAME
+holds. A secret is one line of text.
 )";
 
 constexpr std::string_view kFoot = R"(.SH SEE ALSO

@@ -1,32 +1,36 @@
 // setup [--dry-run] [--openai-api-key-file FILE] [--port N ...]   makes a host with Debian's postgresql and
 // nginx serve: role and database, credentials, tables, a look by doctor, the site of nginx, the service. As
 // root. Each step says what it does; whatever is there already is left as it is, so it may be run again after
-// a failure. Where the worker is disabled or masked the host only serves, and no key is asked for.
+// a failure. Where the worker is disabled or masked the host only serves, and no key is asked for. What it
+// asks for is what the services will see: a setting of root's shell, which they do not, ends it before it
+// begins.
 
-#include <chrono>
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
-#include <thread>
+#include <string_view>
 #include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/base/clock.h"
+#include "core/base/config.h"
 #include "core/base/error.h"
-#include "core/base/settings_file.h"
 #include "core/base/unique_fd.h"
 #include "handlers/ctl/command.h"
 #include "handlers/ctl/doctor/checks.h"
 #include "handlers/ctl/host.h"
 #include "handlers/ctl/nginx_site.h"
 #include "handlers/ctl/program.h"
+#include "handlers/ctl/units.h"
 
 namespace gp::ctl {
 namespace {
@@ -35,7 +39,6 @@ namespace fs = std::filesystem;
 using Words = std::vector<std::string>;
 
 constexpr const char* kLocalDatabase = "postgresql:///generate-project";
-constexpr std::chrono::seconds kStartPatience{60};
 
 struct Options {
   bool dry_run = false;
@@ -58,8 +61,36 @@ std::string trimmed(std::string text) {
 std::string credential_path(const char* name) { return fmt::format("{}/credentials/{}", etc_dir(), name); }
 
 bool is_set(const char* name) {
-  const auto value = host_environment()(name);
+  const auto value = service_environment()(name);
   return value && !value->empty();
+}
+
+/// Settings, and what libpq reads, that this shell has and the services do not, or not so.
+Words unseen_by_services() {
+  const Environment shell = process_environment();
+  const Environment services = service_environment();
+  Words names;
+  for (const Setting& setting : settings()) {
+    const std::string value = shell(setting.name).value_or("");
+    const std::string theirs = services(setting.name).value_or(std::string(setting.default_value));
+    if (!value.empty() && value != theirs) names.emplace_back(setting.name);
+  }
+  for (char** each = ::environ; *each != nullptr; ++each) {
+    const std::string line = *each;
+    const auto equals = std::min(line.find('='), line.size() - 1);
+    if (line.starts_with("PG") && line.substr(equals + 1) != services(line.substr(0, equals)).value_or(""))
+      names.push_back(line.substr(0, equals));
+  }
+  return names;
+}
+
+/// What the first unit that has failed said last.
+std::string last_words(const std::vector<UnitState>& units) {
+  const auto failed = std::ranges::find_if(
+      units, [](const UnitState& unit) { return is_enabled(unit) && unit.active == "failed"; });
+  if (failed == units.end()) return {};
+  return trimmed(
+      run_program({"journalctl", "--no-pager", "--output=cat", "--lines=5", "--unit", failed->name}).output);
 }
 
 bool has_line(const std::string& text, const std::string& line) {
@@ -80,6 +111,7 @@ class Setup {
 
   void run() {
     check_host();
+    check_shell();
     add_credentials();
     if (uses_local_database()) {
       add_role();
@@ -94,7 +126,7 @@ class Setup {
 
  private:
   bool uses_local_database() const {
-    return host_environment()("DATABASE_URL").value_or(kLocalDatabase) == kLocalDatabase;
+    return service_environment()("DATABASE_URL").value_or(kLocalDatabase) == kLocalDatabase;
   }
 
   static void say(const std::string& text) {
@@ -127,6 +159,18 @@ class Setup {
       stop("systemd does not run here", "see the manual page generate-project(8)");
   }
 
+  void check_shell() const {
+    const Words names = unseen_by_services();
+    if (names.empty()) return;
+    const std::string what =
+        fmt::format("this shell sets {}, which the services do not see", fmt::join(names, ", "));
+    if (options_.dry_run) return say(what + ": setup will end here");
+    stop(what, fmt::format("unset it; what is to hold stands in {0}/generate-project.conf, a secret in "
+                           "{0}/credentials, for example: printenv OPENAI_API_KEY | install -m 0600 "
+                           "/dev/stdin {0}/credentials/OPENAI_API_KEY",
+                           etc_dir()));
+  }
+
   // Secrets
   // ---------------------------------------------------------------------------------------------------------
 
@@ -152,9 +196,9 @@ class Setup {
     const std::string key = read_key();
     write_credential("OPENAI_API_KEY", key);
     if (readers_.empty() && has_worker_) readers_ = {"worker"};
-    if (options_.dry_run || settings_in(etc_dir())("OPENAI_API_KEY") == key) return;
+    if (options_.dry_run || service_environment()("OPENAI_API_KEY") == key) return;
     stop(fmt::format("{}/generate-project.conf holds another key, which goes before it", etc_dir()),
-         "remove the line OPENAI_API_KEY there");
+         "remove the line OPENAI_API_KEY, or OPENAI_API_KEY_FILE, there");
   }
 
   std::string read_key() const {
@@ -162,7 +206,16 @@ class Setup {
     const std::string key = trimmed(std::string{std::istreambuf_iterator<char>(file), {}});
     if (key.empty())
       stop(fmt::format("there is no key in {}", options_.key_file), "name a file that holds it");
+    require_sound(key);
     return key;
+  }
+
+  /// As the worker will judge it. Throws ConfigError.
+  static void require_sound(const std::string& key) {
+    const auto only_the_key = [&](std::string_view name) {
+      return name == "OPENAI_API_KEY" ? std::optional(key) : std::nullopt;
+    };
+    load_config(only_the_key, {});
   }
 
   /// Nobody but root may read it at any moment.
@@ -226,7 +279,8 @@ class Setup {
   void migrate() const { require("making the tables", self({"migrate"}), "see the message above"); }
 
   void examine() const {
-    Words words = self({"doctor", "--nginx-dir", options_.nginx_dir});
+    // The services are looked at where they have been started.
+    Words words = self({"doctor", "--nginx-dir", options_.nginx_dir, "--skip", "services"});
     for (const std::string& part : options_.skip) {
       words.emplace_back("--skip");
       words.push_back(part);
@@ -258,20 +312,26 @@ class Setup {
   }
 
   void start() const {
-    require("starting", {"systemctl", "enable", "--now", "generate-project.target"},
-            "journalctl -u 'generate-project-*'");
+    require("starting", {"systemctl", "enable", "--now", kTarget}, "journalctl -u 'generate-project-*'");
     if (options_.dry_run) return;
-    if (has_worker_) await_worker();
+    start_units();
     say(fmt::format("it serves: GET /health/ready on port {} says how it is",
                     find_site(options_.nginx_dir).value_or(SiteValues{}).port));
   }
 
-  static void await_worker() {
-    say("waiting for the workers");
-    const SteadyTime deadline = steady_now() + kStartPatience;
-    while (!run_program({"systemctl", "is-active", "--quiet", "generate-project-worker.service"}).is_good()) {
-      if (steady_now() > deadline) stop("the worker does not start", "journalctl -u generate-project-worker");
-      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  /// `start` of units waits until each runs, or has failed. Where the target is active already its own start
+  /// would wait for nothing.
+  static void start_units() {
+    Words words = {"systemctl", "start"};
+    for (const UnitState& unit : read_units()) {
+      if (is_enabled(unit)) words.push_back(unit.name);
+    }
+    say("waiting for the services");
+    run_program(words);  // how it went is asked of the units
+    const auto units = read_units();
+    for (const Finding& finding : doctor::judge_services(units)) {
+      if (finding.verdict != Finding::Verdict::kOk)
+        stop(fmt::format("{}\n{}", finding.found, last_words(units)), finding.advice);
     }
   }
 
@@ -305,6 +365,16 @@ void add_setup(CLI::App& app, Chosen& chosen) {
         },
         "As for nginx-site");
   }
+  sub->add_option_function<Words>(
+         "--metrics-allow",
+         [options](const Words& networks) {
+           for (const std::string& network : networks) {
+             options->site.emplace_back("--metrics-allow");
+             options->site.push_back(network);
+           }
+         },
+         "As for nginx-site")
+      ->check(as_network());
   sub->get_option("--port")->check(CLI::Range(1, 65535));
   sub->callback([=, &chosen] { chosen = [=] { return set_up(*options); }; });
 }

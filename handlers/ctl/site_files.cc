@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "core/base/error.h"
+#include "core/spool/crc32.h"
 #include "handlers/ctl/nginx_site.h"
 #include "handlers/ctl/program.h"
 
@@ -23,9 +24,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// By this first line a file is known as ours.
-constexpr std::string_view kMark =
-    "# Made by 'generate-project nginx-site --enable', which overwrites changes; '--disable' removes it.\n";
+/// By how its first line begins a file is known as ours.
+constexpr std::string_view kMark = "# Made by 'generate-project nginx-site --enable'";
+constexpr std::string_view kLegend = ", whose options change it; '--disable' removes it.\n";
+
+/// The second line: by this an edit is known.
+std::string checksum_line(std::string_view site) {
+  return fmt::format("# Checksum of what follows: {:08x}\n", spool::crc32(site));
+}
+
+std::string marked(const std::string& site) {
+  return fmt::format("{}{}{}{}", kMark, kLegend, checksum_line(site), site);
+}
+
+bool is_edited(const std::string& content) {
+  const std::string below = content.substr(std::min(content.find('\n'), content.size() - 1) + 1);
+  const auto site = below.find('\n') + 1;  // npos + 1 is 0
+  return below.substr(0, site) != checksum_line(std::string_view(below).substr(site));
+}
 
 std::optional<std::string> read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -51,6 +67,16 @@ void require_ours(const std::string& path, const std::optional<std::string>& con
     throw Error(ErrorKind::kConflict,
                 fmt::format("{} was not made by this program, or was replaced: move it away first", path));
   }
+}
+
+void require_unedited(const std::string& path, const std::optional<std::string>& content) {
+  if (!content || !is_edited(*content)) return;
+  throw Error(
+      ErrorKind::kConflict,
+      fmt::format("{} was edited by hand, and would lose that: 'generate-project nginx-site --disable' "
+                  "keeps it beside its place, and --enable then makes a new one. Options change what "
+                  "a site may be changed in: generate-project nginx-site --help",
+                  path));
 }
 
 bool is_our_link(const SitePlaces& places) {
@@ -136,6 +162,14 @@ void require_accepted(const std::string& nginx_dir, const SiteValues& site, cons
               fmt::format("{}; everything is as before. nginx says:\n{}", fault, outcome.output));
 }
 
+void require_read(const std::string& nginx_dir, const Former& former) {
+  if (is_site_read(nginx_dir).value_or(true)) return;
+  former.restore();
+  throw Error(ErrorKind::kConflict,
+              fmt::format("nginx does not read {}: {}. Everything is as before",
+                          site_places(nginx_dir).enabled, unread_site_advice(nginx_dir)));
+}
+
 }  // namespace
 
 std::vector<std::string> nginx_command(const std::string& nginx_dir, std::vector<std::string> options) {
@@ -152,6 +186,25 @@ std::vector<std::string> nginx_command(const std::string& nginx_dir, std::vector
 bool is_nginx_stopped(const std::string& nginx_dir) {
   return is_systemds(nginx_dir) &&
          !run_program({"systemctl", "is-active", "--quiet", "nginx.service"}).is_good();
+}
+
+std::optional<bool> is_site_read(const std::string& nginx_dir) {
+  constexpr std::string_view kHead = "# configuration file ";  // before each file that nginx -T prints
+  const auto outcome = run_program(nginx_command(nginx_dir, {"-T"}));
+  if (!outcome.is_good()) return std::nullopt;
+  const SitePlaces places = site_places(nginx_dir);
+  std::istringstream lines(outcome.output);
+  for (std::string line; std::getline(lines, line);) {
+    std::error_code ignored;
+    if (line.starts_with(kHead) && line.ends_with(':') &&
+        fs::equivalent(line.substr(kHead.size(), line.size() - kHead.size() - 1), places.enabled, ignored))
+      return true;
+  }
+  return false;
+}
+
+std::string unread_site_advice(const std::string& nginx_dir) {
+  return fmt::format("put 'include {0}/sites-enabled/*;' into the http block of {0}/nginx.conf", nginx_dir);
 }
 
 SitePlaces site_places(const std::string& nginx_dir) {
@@ -171,8 +224,11 @@ bool enable_site(const std::string& nginx_dir, const std::string& text) {
   require_ours(places.available, former.content());
   if (former.had_link() && !is_our_link(places))
     throw Error(ErrorKind::kConflict, fmt::format("{} leads elsewhere: move it away first", places.enabled));
-  const std::string content = std::string(kMark) + text;
-  if (former.had_link() && former.content() == content) return false;
+  const std::string content = marked(text);
+  const bool is_there = former.had_link() && former.content() == content;
+  if (is_there) require_read(nginx_dir, former);
+  if (is_there) return false;
+  require_unedited(places.available, former.content());
   try {
     for (const std::string& path : {places.available, places.enabled})
       fs::create_directories(fs::path(path).parent_path());
@@ -183,21 +239,25 @@ bool enable_site(const std::string& nginx_dir, const std::string& text) {
     throw Error(ErrorKind::kUnavailable, error.what());
   }
   require_accepted(nginx_dir, parse_site(text), former);
+  require_read(nginx_dir, former);
   reload(nginx_dir);
   return true;
 }
 
-bool disable_site(const std::string& nginx_dir) {
+RemovedSite disable_site(const std::string& nginx_dir) {
   const SitePlaces places = site_places(nginx_dir);
   const Former former(places);
-  if (!former.content() && !is_our_link(places)) return false;
+  if (!former.content() && !is_our_link(places)) return {};
   require_ours(places.available, former.content());
+  const bool is_kept = former.content() && is_edited(*former.content());
+  const std::string kept = is_kept ? places.available + ".edited" : "";
   std::error_code fault;
   if (is_our_link(places)) fs::remove(places.enabled, fault);
-  if (!fault) fs::remove(places.available, fault);
+  if (!fault && is_kept) fs::rename(places.available, kept, fault);
+  if (!fault && !is_kept) fs::remove(places.available, fault);
   if (fault) throw Error(ErrorKind::kUnavailable, fmt::format("cannot remove the site: {}", fault.message()));
   reload(nginx_dir);
-  return true;
+  return {true, kept};
 }
 
 }  // namespace gp::ctl

@@ -10,7 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
 
 #include "core/base/error.h"
 #include "handlers/ctl/nginx_limits.h"
@@ -20,6 +22,7 @@ namespace gp::ctl {
 namespace {
 
 namespace fs = std::filesystem;
+using Words = std::vector<std::string>;
 using Values = std::map<std::string, std::string, std::less<>>;
 
 constexpr std::string_view kInclude = "include @SNIPPETS_DIR@/";
@@ -56,6 +59,10 @@ void check(const SiteValues& values) {
   if (values.port < 1 || values.port > 65535) throw Error(ErrorKind::kBadInput, "--port must be 1-65535");
   if (values.tls_cert.empty() != values.tls_key.empty())
     throw Error(ErrorKind::kBadInput, "--tls-cert and --tls-key go together");
+  for (const std::string& network : values.metrics_allow) {
+    if (!is_network(network))
+      throw Error(ErrorKind::kBadInput, "--metrics-allow must be an address, or a network as ADDRESS/BITS");
+  }
   if (values.access_log != kNoLog) check_path("--access-log", values.access_log);
   if (values.tls_cert.empty()) return;
   check_path("--tls-cert", values.tls_cert);
@@ -71,6 +78,18 @@ std::string listen_lines(const SiteValues& values) {
       fmt::format("{}{}", values.tls_cert.empty() ? "" : "ssl http2 ", kSocketOptions);
   std::string lines = fmt::format("listen {} {};", values.port, options);
   if (values.has_ipv6) lines += fmt::format("\n    listen [::]:{} {};", values.port, options);
+  return lines;
+}
+
+/// The template has these by itself.
+bool is_this_host(const std::string& network) { return network == "127.0.0.1" || network == "::1"; }
+
+std::string metrics_lines(const SiteValues& values) {
+  std::string lines;
+  for (const std::string& network : values.metrics_allow) {
+    if (!is_this_host(network))
+      lines += fmt::format("{}allow {};", lines.empty() ? "" : "\n        ", network);
+  }
   return lines;
 }
 
@@ -137,16 +156,33 @@ class Rendering {
   std::string text_;
 };
 
-/// What stands behind the first `directive`, up to its semicolon.
-std::string find_arguments(const std::vector<std::string>& words, std::string_view directive) {
+/// What stands behind the first `directive` from `at` on, up to its semicolon, where `at` is then.
+std::string next_arguments(const Words& words, std::string_view directive, Words::const_iterator& at) {
   std::string arguments;
-  auto at = std::ranges::find(words, directive);
+  at = std::find(at, words.end(), directive);
   while (at != words.end() && ++at != words.end() && *at != ";")
     arguments += (arguments.empty() ? "" : " ") + *at;
   return arguments;
 }
 
+std::string find_arguments(const Words& words, std::string_view directive) {
+  auto at = words.begin();
+  return next_arguments(words, directive, at);
+}
+
 }  // namespace
+
+bool is_network(const std::string& text) {
+  const auto slash = std::min(text.find('/'), text.size());
+  const std::string address = text.substr(0, slash);
+  in6_addr ignored{};  // has room for an address of either kind
+  const bool is_ipv4 = ::inet_pton(AF_INET, address.c_str(), &ignored) == 1;
+  if (!is_ipv4 && ::inet_pton(AF_INET6, address.c_str(), &ignored) != 1) return false;
+  if (slash == text.size()) return true;
+  const std::string bits = text.substr(slash + 1);
+  return !bits.empty() && bits.size() <= 3 && bits.find_first_not_of("0123456789") == std::string::npos &&
+         std::stoi(bits) <= (is_ipv4 ? 32 : 128);
+}
 
 std::string render_site(const std::string& templates_dir, const SiteValues& values) {
   check(values);
@@ -156,6 +192,7 @@ std::string render_site(const std::string& templates_dir, const SiteValues& valu
                                       {"RUNTIME_DIR", values.runtime_dir},
                                       {"WWW_DIR", values.www_dir},
                                       {"ACCESS_LOG", access_log(values)},
+                                      {"METRICS_ALLOW", metrics_lines(values)},
                                       {"STREAMS", std::to_string(values.streams)}});
   rendering.add_file("generate-project.conf.in", "");
   return rendering.take();
@@ -169,6 +206,10 @@ SiteValues parse_site(std::string_view text) {
   values.server_name = find_arguments(words, "server_name");
   values.tls_cert = find_arguments(words, "ssl_certificate");
   values.tls_key = find_arguments(words, "ssl_certificate_key");
+  for (auto at = words.begin(); at != words.end();) {
+    const std::string network = next_arguments(words, "allow", at);
+    if (!network.empty() && !is_this_host(network)) values.metrics_allow.push_back(network);
+  }
   const std::string log = find_arguments(words, "access_log");
   values.access_log = log.substr(0, log.find(' '));
   return values;

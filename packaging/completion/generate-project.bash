@@ -13,7 +13,7 @@ _generate_project() {
   local words=''
   case $before in
     --state) words='queued running complete error' ;;
-    --skip | --skip-check) words='database spool log_folder nginx llm clock' ;;
+    --skip | --skip-check) words='services database spool log_folder nginx llm clock' ;;
     --tls-cert | --tls-key | --access-log | --openai-api-key-file | --nginx-dir)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return
@@ -21,10 +21,10 @@ _generate_project() {
     *)
       case $command in
         '') words='setup doctor migrate nginx-site run tail runs cancel document prune settings --help --version' ;;
-        setup) words='--help --dry-run --openai-api-key-file --skip-check --nginx-dir --port --server-name --tls-cert --tls-key --access-log' ;;
+        setup) words='--help --dry-run --openai-api-key-file --skip-check --nginx-dir --port --server-name --tls-cert --tls-key --access-log --metrics-allow' ;;
         doctor) words='--help --json --skip --nginx-dir' ;;
         migrate) words='--help --dry-run --check' ;;
-        nginx-site) words='--help --enable --disable --port --server-name --tls-cert --tls-key --access-log --nginx-dir' ;;
+        nginx-site) words='--help --enable --disable --port --server-name --tls-cert --tls-key --access-log --metrics-allow --nginx-dir' ;;
         run) words='--help --project-id --chat-id --topic --title --life-skill --group-size --duration-min --owner-email' ;;
         tail) words='--help --after --json' ;;
         runs) words='--help --state --limit --json' ;;

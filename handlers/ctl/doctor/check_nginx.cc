@@ -10,12 +10,16 @@
 namespace gp::ctl::doctor {
 namespace {
 
-Finding check_site(const std::string& nginx_dir) {
+Finding check_site(const std::string& nginx_dir, std::optional<bool> is_read) {
   const SitePlaces places = site_places(nginx_dir);
   std::error_code ignored;
-  if (std::filesystem::exists(places.enabled, ignored))
-    return ok("nginx.site", places.enabled + " is active");
-  return warn("nginx.site", "the service's site is not active", "generate-project nginx-site --enable");
+  if (!std::filesystem::exists(places.enabled, ignored))
+    return warn("nginx.site", "the service's site is not active", "generate-project nginx-site --enable");
+  if (!is_read)
+    return ok("nginx.site", places.enabled + " is there; nginx -T, as root, says whether nginx reads it");
+  if (*is_read) return ok("nginx.site", places.enabled + " is active");
+  return fail("nginx.site", fmt::format("nginx does not read {}", places.enabled),
+              unread_site_advice(nginx_dir));
 }
 
 /// Nothing where it runs: the other findings say that there is one.
@@ -53,11 +57,11 @@ Finding one_worker() {
 
 }  // namespace
 
-Findings check_nginx(const Config& config, const std::string& nginx_dir) {
+Findings check_nginx(const Config& config, const std::string& nginx_dir, std::optional<bool> is_read) {
   try {
     const NginxLimits limits = read_nginx_limits(nginx_dir);
     Findings findings = check_running(nginx_dir);
-    findings.push_back(check_site(nginx_dir));
+    findings.push_back(check_site(nginx_dir, is_read));
     findings.push_back(judge_limits(limits, config.sse_max_streams * config.events_processes));
     if (limits.workers < 2) findings.push_back(one_worker());
     return findings;

@@ -1,11 +1,14 @@
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
-#include <iterator>
 #include <sstream>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include "core/llm/prices.h"
 #include "core/project/blocklist.h"
@@ -131,21 +134,55 @@ Findings check_settings(const Environment& environment, std::optional<Config>& c
   return findings;
 }
 
-Findings check_names(const std::vector<std::string>& names) {
+Findings check_settings_file(const SettingsFile& file) {
+  Findings findings;
+  for (const Fault& fault : file.faults) {
+    findings.push_back(fail("settings.file", fmt::format("{} {}", fault.field, fault.problem),
+                            "correct the line: the services pass over it, and other commands refuse it"));
+  }
   std::vector<std::string> unknown;
-  std::ranges::copy_if(names, std::back_inserter(unknown),
-                       [](const std::string& name) { return !is_ours(name) && !is_read_by_a_library(name); });
-  if (unknown.empty()) return {};
-  return {warn("settings.names", fmt::format("nothing reads {}", fmt::join(unknown, ", ")),
-               "correct the name in /etc/generate-project/generate-project.conf, or remove the line; "
-               "generate-project settings shows every name")};
+  for (const auto& [name, value] : file.values) {
+    if (!is_ours(name) && !is_read_by_a_library(name)) unknown.push_back(name);
+  }
+  if (unknown.empty()) return findings;
+  findings.push_back(warn("settings.names", fmt::format("nothing reads {}", fmt::join(unknown, ", ")),
+                          "correct the name in /etc/generate-project/generate-project.conf, or remove the "
+                          "line; generate-project settings shows every name"));
+  return findings;
 }
 
-Finding check_key(const Environment& environment, bool has_worker) {
+Findings check_key(const Environment& environment, bool has_worker) {
   const std::string check = "settings.OPENAI_API_KEY";
-  if (!environment("OPENAI_API_KEY").value_or("").empty()) return ok(check, "is set");
-  if (!has_worker) return ok(check, "not set; no worker runs on this host, and nobody else needs it");
-  return fail(check, "not set", advice_for_secret("OPENAI_API_KEY"));
+  try {
+    if (!environment("OPENAI_API_KEY").value_or("").empty()) return {ok(check, "is set")};
+  } catch (const ConfigError&) {
+    return {};
+  }
+  if (!has_worker) return {ok(check, "not set; no worker runs on this host, and nobody else needs it")};
+  return {fail(check, "not set", advice_for_secret("OPENAI_API_KEY"))};
+}
+
+Findings check_paths(const Config& config) {
+  Findings findings;
+  for (const Fault& fault : relative_paths(config)) {
+    findings.push_back(fail("settings." + fault.field, fault.problem + ": the services begin in /",
+                            advice_for(fault.field)));
+  }
+  return findings;
+}
+
+Findings check_secret_files(const SettingsFile& file) {
+  Findings findings;
+  for (const Setting& setting : settings()) {
+    const auto line = file.values.find(fmt::format("{}_FILE", setting.name));
+    if (line == file.values.end() || line->second.empty()) continue;
+    if (::faccessat(AT_FDCWD, line->second.c_str(), R_OK, AT_EACCESS) == 0) continue;
+    findings.push_back(fail("settings." + line->first,
+                            fmt::format("{}: {}", line->second, std::strerror(errno)),
+                            "let the account generate-project read it, or keep the secret in "
+                            "/etc/generate-project/credentials"));
+  }
+  return findings;
 }
 
 Findings check_files(const Config& config) {

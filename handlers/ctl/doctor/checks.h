@@ -8,9 +8,11 @@
 
 #include "core/base/clock.h"
 #include "core/base/config.h"
+#include "core/base/settings_file.h"
 #include "core/llm/model_check.h"
 #include "core/runlog/database_check.h"
 #include "handlers/ctl/finding.h"
+#include "handlers/ctl/units.h"
 
 /// What doctor looks at, one function and one file each. None changes anything, none throws for what it
 /// finds.
@@ -19,12 +21,20 @@ namespace gp::ctl::doctor {
 /// Every setting that is wrong or missing, but for the key; fills `config` where all can be read.
 Findings check_settings(const Environment& environment, std::optional<Config>& config);
 
-/// Names in the settings file that no part of the service reads, such as a misspelt setting. Names that the
-/// libraries of the service read from their environment (PGSSLMODE, https_proxy, TZ ...) are none. Pure.
-Findings check_names(const std::vector<std::string>& names);
+/// The settings file: lines that are wrong, and names that no part of the service reads, such as a misspelt
+/// setting. Names that the libraries of the service read from their environment (PGSSLMODE, https_proxy, TZ
+/// ...) are none of these. Pure.
+Findings check_settings_file(const SettingsFile& file);
 
-/// The key for the LLM: only the worker needs it.
-Finding check_key(const Environment& environment, bool has_worker);
+/// The key for the LLM: only the worker needs it. Nothing where its file cannot be read: check_settings says
+/// so.
+Findings check_key(const Environment& environment, bool has_worker);
+
+/// Settings that name a place by a relative path, where the service is installed. Pure.
+Findings check_paths(const Config& config);
+
+/// The files that lines NAME_FILE of the settings file name can be read, by whom this process is.
+Findings check_secret_files(const SettingsFile& file);
 
 /// PRICES_FILE and BLOCKLIST_FILE can be read, by whom this process is.
 Findings check_files(const Config& config);
@@ -50,8 +60,13 @@ Findings check_spool(const Config& config);
 /// CSV_LOG_DIR can be written and has room.
 Findings check_log_folder(const Config& config);
 
+/// Is each enabled unit of the service active, or idle with its socket listening? Only one line where the
+/// target is not active. Pure.
+Findings judge_services(const std::vector<UnitState>& units);
+
 /// nginx runs, the site is active, and nginx may hold as many streams as SSE_MAX_STREAMS promises.
-Findings check_nginx(const Config& config, const std::string& nginx_dir);
+/// `is_read` is the answer of is_site_read(), which root alone gets of Debian's nginx.
+Findings check_nginx(const Config& config, const std::string& nginx_dir, std::optional<bool> is_read);
 
 /// The key is accepted, the models exist and stay. `ahead` becomes the provider's clock minus this host's.
 Findings check_llm(const Config& config, std::optional<std::chrono::milliseconds>& ahead);

@@ -14,6 +14,7 @@
 #include "handlers/ctl/command.h"
 #include "handlers/ctl/doctor/checks.h"
 #include "handlers/ctl/host.h"
+#include "handlers/ctl/nginx_site.h"
 #include "handlers/ctl/program.h"
 
 namespace gp::ctl {
@@ -30,28 +31,44 @@ class Examination {
   explicit Examination(const doctor::Scope& scope) : scope_(scope) {}
 
   Findings run() {
-    const Environment environment = host_environment();
-    if (environment("DATABASE_URL").value_or("").empty() && are_settings_closed()) return {closed()};
+    const SettingsFile file = read_settings_file(etc_dir());
+    const Environment environment = layered(process_environment(), service_environment(file));
+    if (are_settings_closed() && !is_given(environment, "DATABASE_URL")) return {closed()};
     std::optional<Config> config;
     add(doctor::check_settings(environment, config));
-    add(doctor::check_names(names_in(etc_dir())));
-    add({doctor::check_key(environment, has_worker())});
+    add(doctor::check_settings_file(file));
+    add(doctor::check_key(environment, has_worker()));
+    const auto is_site_read = is_wanted("nginx") ? ctl::is_site_read(scope_.nginx_dir) : std::nullopt;
     become_service_user();
-    if (!config) return std::move(findings_);  // nothing else can be looked at without them
-    add(doctor::check_files(*config));
-    if (is_run_by_systemd()) add(doctor::check_sandbox(*config, opened_folders));
-    std::optional<std::chrono::milliseconds> database_ahead;
-    std::optional<std::chrono::milliseconds> provider_ahead;
-    if (is_wanted("database")) add(doctor::check_database(*config, database_ahead));
-    if (is_wanted("spool")) add(doctor::check_spool(*config));
-    if (is_wanted("log_folder")) add(doctor::check_log_folder(*config));
-    if (is_wanted("nginx")) add(doctor::check_nginx(*config, scope_.nginx_dir));
-    if (is_wanted("llm") && !config->openai_api_key.empty()) add(doctor::check_llm(*config, provider_ahead));
-    if (is_wanted("clock")) add(doctor::check_clock(database_ahead, provider_ahead));
+    add(doctor::check_secret_files(file));
+    if (is_wanted("services") && is_run_by_systemd()) add(doctor::judge_services(read_units()));
+    if (config) look_with(*config, is_site_read);  // nothing else can be looked at without them
     return std::move(findings_);
   }
 
  private:
+  void look_with(const Config& config, std::optional<bool> is_site_read) {
+    add(doctor::check_files(config));
+    if (is_service_installed()) add(doctor::check_paths(config));
+    if (is_run_by_systemd()) add(doctor::check_sandbox(config, opened_folders));
+    std::optional<std::chrono::milliseconds> database_ahead;
+    std::optional<std::chrono::milliseconds> provider_ahead;
+    if (is_wanted("database")) add(doctor::check_database(config, database_ahead));
+    if (is_wanted("spool")) add(doctor::check_spool(config));
+    if (is_wanted("log_folder")) add(doctor::check_log_folder(config));
+    if (is_wanted("nginx")) add(doctor::check_nginx(config, scope_.nginx_dir, is_site_read));
+    if (is_wanted("llm") && !config.openai_api_key.empty()) add(doctor::check_llm(config, provider_ahead));
+    if (is_wanted("clock")) add(doctor::check_clock(database_ahead, provider_ahead));
+  }
+
+  /// Also by a file that cannot be read, which check_settings tells.
+  static bool is_given(const Environment& environment, const char* secret) {
+    try {
+      return !environment(secret).value_or("").empty();
+    } catch (const ConfigError&) {
+      return true;
+    }
+  }
   /// With what may be read by everybody it would find faults that are none.
   static Finding closed() {
     return fail("settings", etc_dir() + " is open to root only: the settings cannot be read",
@@ -81,7 +98,7 @@ ExitCode report(const Options& options) {
 }  // namespace
 
 std::vector<std::string> doctor::parts() {
-  return {"database", "spool", "log_folder", "nginx", "llm", "clock"};
+  return {"services", "database", "spool", "log_folder", "nginx", "llm", "clock"};
 }
 
 Findings doctor::examine(const Scope& scope) { return Examination(scope).run(); }

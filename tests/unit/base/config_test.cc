@@ -1,6 +1,7 @@
 #include "core/base/config.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <string>
 #include <vector>
@@ -79,6 +80,41 @@ BOOST_AUTO_TEST_CASE(an_error_never_repeats_a_secret) {
     BOOST_TEST(text.find("secret") == std::string::npos);
     BOOST_TEST(text.find("pw@") == std::string::npos);
   }
+}
+
+// A key of two lines would be a header of its own in each call.
+BOOST_AUTO_TEST_CASE(a_secret_with_a_control_character_is_refused_by_name_and_not_shown) {
+  for (const char* secret : {"sk-hunter2\nX-Evil: 1", "sk-hunter2\r", "sk-\thunter2", "sk-hunter2\x7f"}) {
+    for (const char* name : {"OPENAI_API_KEY", "DATABASE_URL", "DATABASE_LISTEN_URL"}) {
+      const auto faults = faults_of({{name, secret}});
+      BOOST_REQUIRE(faults.size() == 1);
+      BOOST_TEST(faults[0].field == name);
+      BOOST_TEST(faults[0].problem.find("hunter2") == std::string::npos);
+    }
+  }
+  BOOST_TEST(faults_of({{"OPENAI_API_KEY", "sk hünter2"}}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_file_of_a_secret_that_cannot_be_read_is_told_with_every_other_fault) {
+  const auto unreadable = [](std::string_view name) -> std::optional<std::string> {
+    if (name == "OPENAI_API_KEY")
+      throw ConfigError(std::vector<gp::Fault>{{"OPENAI_API_KEY_FILE", "cannot read '/nope'"}});
+    return name == "PORT" ? std::optional<std::string>("x") : std::nullopt;
+  };
+  BOOST_CHECK_EXCEPTION(load_config(unreadable, {}), ConfigError, [](const ConfigError& error) {
+    return error.faults().size() == 2 && error.faults().front().field == "OPENAI_API_KEY_FILE";
+  });
+}
+
+BOOST_AUTO_TEST_CASE(a_default_of_the_units_holds_where_the_setting_is_empty) {
+  const auto spool_path = [] { return load_config(gp::process_environment(), {}).spool_path; };
+  ::setenv("GP_DEFAULT_SPOOL_PATH", "/var/lib/generate-project/spool.db", 1);
+  ::setenv("SPOOL_PATH", "", 1);
+  BOOST_TEST(spool_path() == "/var/lib/generate-project/spool.db");
+  ::setenv("SPOOL_PATH", "/srv/spool.db", 1);
+  BOOST_TEST(spool_path() == "/srv/spool.db");
+  ::unsetenv("GP_DEFAULT_SPOOL_PATH");
+  ::unsetenv("SPOOL_PATH");
 }
 
 BOOST_AUTO_TEST_CASE(the_listen_url_defaults_to_the_database_url) {

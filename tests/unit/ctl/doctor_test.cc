@@ -6,6 +6,7 @@
 #include <string>
 
 #include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,12 +14,14 @@
 #include "core/spool/outbox.h"
 #include "handlers/ctl/doctor/checks.h"
 #include "handlers/ctl/folder_state.h"
+#include "handlers/ctl/host.h"
 #include "handlers/ctl/nginx_limits.h"
 #include "tests/support/shell.h"
 
 using gp::Config;
 using gp::ctl::Finding;
 using gp::ctl::Findings;
+using gp::ctl::UnitState;
 using gp::llm::ModelFacts;
 using gp::runlog::DatabaseFacts;
 using std::chrono::milliseconds;
@@ -53,10 +56,11 @@ DatabaseFacts sound_database() {
   DatabaseFacts facts;
   facts.server_version = 150020;
   facts.role = "generate-project";
+  facts.encoding = "UTF8";
   facts.may_create = true;
-  facts.schema = {gp::runlog::known_schema_version(), 1};
+  facts.schema = gp::runlog::Schema{gp::runlog::known_schema_version(), 1};
   facts.project_columns = {
-      {"id", "text", true}, {"spec_json", "jsonb", false}, {"updated_at", "timestamptz", false}};
+      {"id", "text", true}, {"spec_json", "jsonb", false}, {"updated_at", "timestamp with time zone", false}};
   return facts;
 }
 
@@ -103,24 +107,62 @@ BOOST_AUTO_TEST_CASE(every_wrong_setting_has_its_line_and_no_secret_is_shown) {
 }
 
 BOOST_AUTO_TEST_CASE(a_name_that_nothing_reads_is_named_and_one_that_a_library_reads_is_not) {
-  const auto findings = doctor::check_names({"SSE_KEEPALIVE", "PORT", "PGSSLMODE", "https_proxy", "TZ",
-                                             "DATABASE_URL_FILE", "MODEL", "PORT_FILES"});
+  const auto findings = doctor::check_settings_file(
+      gp::parse_settings_file("SSE_KEEPALIVE=\nPORT=\nPGSSLMODE=\nhttps_proxy=\nTZ=\nDATABASE_URL_FILE=\n"
+                              "MODEL=\nPORT_FILES=\n#HIDDEN=\n",
+                              "f"));
   BOOST_TEST(verdict(findings, "settings.names") == "warn");
-  BOOST_TEST(holds(found(findings, "settings.names"), "nothing reads SSE_KEEPALIVE, MODEL, PORT_FILES ->"));
-  BOOST_TEST(doctor::check_names({"PORT", "LLM_MAX_CALLS"}).empty());
+  BOOST_TEST(holds(found(findings, "settings.names"), "nothing reads MODEL, PORT_FILES, SSE_KEEPALIVE ->"));
+  BOOST_TEST(doctor::check_settings_file(gp::parse_settings_file("PORT=1\n", "f")).empty());
+}
+
+BOOST_AUTO_TEST_CASE(each_wrong_line_of_the_settings_file_is_a_failure) {
+  const auto findings =
+      doctor::check_settings_file(gp::parse_settings_file("PORT=1\nexport TZ=UTC\nno equals\n", "f"));
+  BOOST_TEST(findings.size() == 2);
+  BOOST_TEST(holds(found(findings, "settings.file"), "f, line 2 is not NAME=value"));
+  BOOST_TEST(verdict(findings, "settings.file") == "fail");
+}
+
+BOOST_FIXTURE_TEST_CASE(the_file_of_a_secret_that_the_service_may_not_read_is_found, Folder) {
+  write("url", "postgresql:///x\n");
+  const auto verdict_on = [&](const std::string& file) {
+    return verdict(doctor::check_secret_files(gp::parse_settings_file("DATABASE_URL_FILE=" + file, "f")),
+                   "settings.DATABASE_URL_FILE");
+  };
+  BOOST_TEST(verdict_on(path() + "/url") == "none");
+  BOOST_TEST(verdict_on(path() + "/nowhere") == "fail");
+  BOOST_TEST(verdict_on("") == "none");
+  std::optional<Config> config;
+  const auto unreadable = gp::settings_of(
+      gp::parse_settings_file("DATABASE_URL=x\nOPENAI_API_KEY_FILE=/nowhere\nPORT=0", "f"), path());
+  const auto findings = doctor::check_settings(unreadable, config);
+  BOOST_TEST(verdict(findings, "settings.OPENAI_API_KEY_FILE") == "fail");
+  BOOST_TEST(verdict(findings, "settings.PORT") == "fail");
+  BOOST_TEST(doctor::check_key(unreadable, true).empty());  // it has been said
+}
+
+BOOST_FIXTURE_TEST_CASE(a_relative_path_is_another_place_for_each_who_reads_it, Folder) {
+  auto wrong = config();
+  BOOST_TEST(doctor::check_paths(wrong).empty());
+  wrong.spool_path = "./spool/spool.db";
+  wrong.prices_file = "prices.json";
+  BOOST_TEST(verdict(doctor::check_paths(wrong), "settings.SPOOL_PATH") == "fail");
+  BOOST_TEST(verdict(doctor::check_paths(wrong), "settings.PRICES_FILE") == "fail");
+  BOOST_TEST(verdict(doctor::check_paths(wrong), "settings.CSV_LOG_DIR") == "none");
 }
 
 BOOST_AUTO_TEST_CASE(a_missing_key_is_a_failure_where_a_worker_is_to_run_and_hides_nothing_else) {
   std::optional<Config> config;
   BOOST_TEST(verdict(doctor::check_settings(only({{"DATABASE_URL", "x"}}), config), "settings") == "ok");
   BOOST_TEST(config.has_value());
-  const Findings missing = {doctor::check_key(only({}), true)};
+  const Findings missing = doctor::check_key(only({}), true);
   BOOST_TEST(verdict(missing, "settings.OPENAI_API_KEY") == "fail");
   BOOST_TEST(
       holds(found(missing, "settings.OPENAI_API_KEY"), "/etc/generate-project/credentials/OPENAI_API_KEY"));
-  const Findings unneeded = {doctor::check_key(only({}), false)};
+  const Findings unneeded = doctor::check_key(only({}), false);
   BOOST_TEST(verdict(unneeded, "settings.OPENAI_API_KEY") == "ok");
-  const Findings given = {doctor::check_key(only({{"OPENAI_API_KEY", "sk-hunter2"}}), true)};
+  const Findings given = doctor::check_key(only({{"OPENAI_API_KEY", "sk-hunter2"}}), true);
   BOOST_TEST(verdict(given, "settings.OPENAI_API_KEY") == "ok");
   BOOST_TEST(!holds(gp::ctl::as_text(given), "hunter2"));
 }
@@ -165,20 +207,22 @@ BOOST_AUTO_TEST_CASE(an_old_server_and_a_standby_are_failures) {
   facts.server_version = 120001;
   BOOST_TEST(verdict(doctor::judge_database(facts), "database.server") == "fail");
   facts = sound_database();
+  facts.is_read_only = true;
+  BOOST_TEST(holds(found(doctor::judge_database(facts), "database.server"), "default_transaction_read_only"));
   facts.is_standby = true;
   BOOST_TEST(holds(found(doctor::judge_database(facts), "database.server"), "target_session_attrs"));
 }
 
 BOOST_AUTO_TEST_CASE(a_schema_that_is_older_asks_for_migrate_and_one_that_is_newer_for_the_newer_version) {
   auto facts = sound_database();
-  facts.schema = {0, 1};
+  facts.schema = gp::runlog::Schema{0, 1};
   BOOST_TEST(verdict(doctor::judge_database(facts), "database.schema") == "fail");
   BOOST_TEST(holds(found(doctor::judge_database(facts), "database.schema"), "generate-project migrate"));
   facts.may_create = false;
   BOOST_TEST(holds(found(doctor::judge_database(facts), "database.schema"), "may create tables"));
-  facts.schema = {1000, 1000};
+  facts.schema = gp::runlog::Schema{1000, 1000};
   BOOST_TEST(holds(found(doctor::judge_database(facts), "database.schema"), "install the newer version"));
-  facts.schema = {1000, 1};
+  facts.schema = gp::runlog::Schema{1000, 1};
   BOOST_TEST(verdict(doctor::judge_database(facts), "database.schema") == "ok");
 }
 
@@ -187,6 +231,43 @@ BOOST_AUTO_TEST_CASE(missing_rights_are_named) {
   facts.missing_rights = {"INSERT on generation_runs"};
   BOOST_TEST(verdict(doctor::judge_database(facts), "database.rights") == "fail");
   BOOST_TEST(holds(found(doctor::judge_database(facts), "database.rights"), "INSERT on generation_runs"));
+}
+
+BOOST_AUTO_TEST_CASE(a_schema_that_may_not_be_read_is_a_failure_beside_the_right_that_is_missing) {
+  auto facts = sound_database();
+  facts.schema.reset();
+  facts.missing_rights = {"SELECT on generation_schema"};
+  BOOST_TEST(verdict(doctor::judge_database(facts), "database.schema") == "fail");
+  BOOST_TEST(holds(found(doctor::judge_database(facts), "database.rights"), "SELECT on generation_schema"));
+}
+
+BOOST_AUTO_TEST_CASE(a_database_that_cannot_hold_every_language_is_a_failure) {
+  for (const char* encoding : {"LATIN1", "SQL_ASCII"}) {
+    auto facts = sound_database();
+    facts.encoding = encoding;
+    BOOST_TEST(verdict(doctor::judge_database(facts), "database.encoding") == "fail");
+    BOOST_TEST(holds(found(doctor::judge_database(facts), "database.encoding"), encoding));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_column_of_ours_whose_type_takes_nothing_of_ours_is_a_failure_that_names_it) {
+  const auto with = [](std::size_t column, const char* type) {
+    auto facts = sound_database();
+    facts.project_columns.at(column).type = type;
+    return doctor::judge_database(facts);
+  };
+  BOOST_TEST(holds(found(with(1, "bytea"), "database.projects"), "spec_json is of type bytea"));
+  BOOST_TEST(holds(found(with(2, "bigint"), "database.projects"), "updated_at is of type bigint"));
+  BOOST_TEST(verdict(with(2, "bigint"), "database.projects") == "fail");
+  BOOST_TEST(verdict(with(1, "text"), "database.projects") == "ok");
+  BOOST_TEST(verdict(with(2, "timestamp without time zone"), "database.projects") == "ok");
+}
+
+BOOST_AUTO_TEST_CASE(a_role_that_may_not_insert_projects_is_a_warning) {
+  auto facts = sound_database();
+  facts.project_columns.at(1).may_insert = false;
+  BOOST_TEST(verdict(doctor::judge_database(facts), "database.projects") == "warn");
+  BOOST_TEST(holds(found(doctor::judge_database(facts), "database.projects"), "may not insert"));
 }
 
 BOOST_AUTO_TEST_CASE(a_projects_table_that_does_not_suit_is_a_failure_or_a_warning_by_what_it_costs) {
@@ -229,6 +310,14 @@ BOOST_FIXTURE_TEST_CASE(a_sound_spool_is_ok, Folder) {
   BOOST_TEST(verdict(doctor::check_spool(config()), "spool.set_aside") == "none");
 }
 
+BOOST_FIXTURE_TEST_CASE(a_log_of_the_spool_that_only_grows_is_a_warning, Folder) {
+  { gp::spool::Outbox outbox(config().spool_path, 0, config().spool_max_bytes); }
+  BOOST_TEST(verdict(doctor::check_spool(config()), "spool.log") == "none");
+  write("spool/spool.db-wal", "");
+  fs::resize_file(config().spool_path + "-wal", 100 << 20);
+  BOOST_TEST(verdict(doctor::check_spool(config()), "spool.log") == "warn");
+}
+
 BOOST_FIXTURE_TEST_CASE(a_damaged_spool_is_a_failure_and_is_left_as_it_is, Folder) {
   write("spool/spool.db", std::string(8192, 'x'));
   const auto findings = doctor::check_spool(config());
@@ -240,6 +329,82 @@ BOOST_FIXTURE_TEST_CASE(a_damaged_spool_is_a_failure_and_is_left_as_it_is, Folde
 BOOST_FIXTURE_TEST_CASE(damaged_spool_files_that_were_set_aside_are_a_warning, Folder) {
   write("spool/spool.db.corrupt-2026-11-24T10:00:00.000Z", "x");
   BOOST_TEST(verdict(doctor::check_spool(config()), "spool.set_aside") == "warn");
+}
+
+BOOST_AUTO_TEST_CASE(the_command_line_has_the_defaults_of_the_units) {
+  const std::string unit =
+      support::read_file(std::string(GP_SOURCE_DIR) + "/systemd/generate-project-.service.d/10-sandbox.conf");
+  std::size_t defaults = 0;
+  for (const gp::Setting& setting : gp::settings()) {
+    const auto value = gp::ctl::unit_default(setting.name);
+    if (value) BOOST_TEST(holds(unit, fmt::format("GP_DEFAULT_{}={}", setting.name, *value)));
+    if (value) ++defaults;
+  }
+  std::size_t of_units = 0;
+  for (auto at = unit.find("GP_DEFAULT_"); at != std::string::npos; at = unit.find("GP_DEFAULT_", at + 1))
+    ++of_units;
+  BOOST_TEST(of_units == defaults);
+}
+
+// The service
+// -----------------------------------------------------------------------------------------------------------
+
+struct Host {
+  std::vector<UnitState> units = {
+      {"generate-project.target", "enabled", "active", "active", "success", ""},
+      {"generate-project-worker.service", "enabled", "active", "running", "success", "0"},
+      {"generate-project-start.socket", "enabled", "active", "running", "success", ""},
+      {"generate-project-start.service", "enabled", "active", "running", "success", "0"}};
+  std::string verdict_on(const std::string& part) const {
+    return verdict(doctor::judge_services(units), "services" + part);
+  }
+};
+
+BOOST_FIXTURE_TEST_CASE(services_that_run_or_wait_for_a_request_are_ok, Host) {
+  BOOST_TEST(verdict_on("") == "ok");
+  units[3].active = "inactive";
+  BOOST_TEST(verdict_on("") == "ok");
+  units[1] = {"generate-project-worker.service", "disabled", "inactive", "dead", "success", "0"};
+  BOOST_TEST(verdict_on("") == "ok");
+  units[1].file = "masked";
+  BOOST_TEST(verdict_on("") == "ok");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_service_that_is_stopped_or_has_failed_is_a_failure_and_says_how, Host) {
+  units[1].active = "inactive";
+  BOOST_TEST(verdict_on(".worker") == "fail");
+  units[1] = {"generate-project-worker.service", "enabled", "failed", "failed", "exit-code", "78"};
+  BOOST_TEST(holds(found(doctor::judge_services(units), "services.worker"),
+                   "is failed: exit-code, its last exit status is 78"));
+  units[1].active = "activating";
+  BOOST_TEST(verdict_on(".worker") == "warn");
+  units[1].sub = "auto-restart";
+  BOOST_TEST(verdict_on(".worker") == "fail");
+  BOOST_TEST(verdict_on(".start") == "none");
+  units[2].active = "inactive";  // its service still runs, and nobody reaches it
+  BOOST_TEST(verdict_on(".start.socket") == "fail");
+  units[3].active = "inactive";
+  BOOST_TEST(verdict_on(".start") == "fail");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_service_that_has_not_been_started_yet_is_one_warning, Host) {
+  for (UnitState& unit : units) unit.active = "inactive";
+  BOOST_TEST(doctor::judge_services(units).size() == 1);
+  BOOST_TEST(verdict_on(".target") == "warn");
+}
+
+BOOST_AUTO_TEST_CASE(units_are_read_as_systemctl_shows_them) {
+  const auto units = gp::ctl::parse_units(
+      "Id=generate-project.target\nActiveState=active\nSubState=active\nUnitFileState=enabled\n\n"
+      "ExecMainStatus=78\nResult=exit-code\nId=generate-project-worker.service\nActiveState=failed\n"
+      "SubState=failed\nUnitFileState=enabled\nDescription=a=b\n");
+  BOOST_REQUIRE(units.size() == 2);
+  BOOST_TEST(units[0].status == "");
+  BOOST_TEST(units[1].name == "generate-project-worker.service");
+  BOOST_TEST(units[1].active == "failed");
+  BOOST_TEST(units[1].result == "exit-code");
+  BOOST_TEST(units[1].status == "78");
+  BOOST_TEST(gp::ctl::is_enabled(units[1]));
 }
 
 BOOST_FIXTURE_TEST_CASE(folders_that_systemd_will_make_are_fine, Folder) {
@@ -325,23 +490,28 @@ BOOST_FIXTURE_TEST_CASE(
         "worker_processes 2; # worker_connections 9;\nworker_rlimit_nofile 30000;\nevents { "
         "worker_connections 768; }\n");
   auto wanted = config();
-  auto findings = doctor::check_nginx(wanted, path() + "/nginx");
+  auto findings = doctor::check_nginx(wanted, path() + "/nginx", std::nullopt);
   BOOST_TEST(verdict(findings, "nginx.site") == "warn");
   BOOST_TEST(verdict(findings, "nginx.limits") == "ok");
   wanted.sse_max_streams = 12000;
-  findings = doctor::check_nginx(wanted, path() + "/nginx");
+  findings = doctor::check_nginx(wanted, path() + "/nginx", std::nullopt);
   BOOST_TEST(verdict(findings, "nginx.limits") == "warn");
   BOOST_TEST(holds(found(findings, "nginx.limits"), "worker_connections 16000"));
   write("nginx/sites-enabled/generate-project.conf", "");
-  BOOST_TEST(verdict(doctor::check_nginx(wanted, path() + "/nginx"), "nginx.site") == "ok");
-  BOOST_TEST(verdict(doctor::check_nginx(wanted, path() + "/nowhere"), "nginx.site") == "warn");
+  const auto verdict_on_site = [&](std::optional<bool> is_read) {
+    return verdict(doctor::check_nginx(wanted, path() + "/nginx", is_read), "nginx.site");
+  };
+  BOOST_TEST(verdict_on_site(std::nullopt) == "ok");
+  BOOST_TEST(verdict_on_site(true) == "ok");
+  BOOST_TEST(verdict_on_site(false) == "fail");
+  BOOST_TEST(verdict(doctor::check_nginx(wanted, path() + "/nowhere", std::nullopt), "nginx.site") == "warn");
 }
 
 BOOST_FIXTURE_TEST_CASE(an_nginx_with_one_worker_is_a_warning, Folder) {
   write("nginx/nginx.conf", "worker_processes 1; events { }\n");
-  BOOST_TEST(verdict(doctor::check_nginx(config(), path() + "/nginx"), "nginx.workers") == "warn");
+  BOOST_TEST(verdict(doctor::check_nginx(config(), path() + "/nginx", true), "nginx.workers") == "warn");
   write("nginx/nginx.conf", "worker_processes 2; events { }\n");
-  BOOST_TEST(verdict(doctor::check_nginx(config(), path() + "/nginx"), "nginx.workers") == "none");
+  BOOST_TEST(verdict(doctor::check_nginx(config(), path() + "/nginx", true), "nginx.workers") == "none");
 }
 
 BOOST_AUTO_TEST_CASE(the_limit_of_files_bounds_the_streams_that_nginx_has_room_for) {

@@ -1,9 +1,11 @@
 // The site of nginx, with the real nginx as judge, the steps of setup, and what the command line refuses.
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -17,9 +19,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/base/config.h"
 #include "core/base/error.h"
+#include "core/base/json.h"
 #include "core/base/unique_fd.h"
 #include "handlers/ctl/command.h"
+#include "handlers/ctl/host.h"
 #include "handlers/ctl/nginx_limits.h"
 #include "handlers/ctl/nginx_site.h"
 #include "tests/support/shell.h"
@@ -109,9 +114,10 @@ std::string fetched(const std::string& arguments) {
       .output;
 }
 
-/// What the command line prints, for a host with nothing of the package's but its files.
-std::string generate_project(const std::string& arguments) {
-  ::setenv("GP_ETC_DIR", "/nonexistent", 1);
+/// What the command line prints, for a host with nothing of the package's but its files and what is in
+/// `etc_dir`.
+std::string generate_project(const std::string& arguments, const std::string& etc_dir = "/nonexistent") {
+  ::setenv("GP_ETC_DIR", etc_dir.c_str(), 1);
   ::setenv("GP_DATA_DIR", GP_SOURCE_DIR, 1);
   CLI::App app;
   gp::ctl::Chosen chosen;
@@ -173,10 +179,10 @@ BOOST_FIXTURE_TEST_CASE(nginx_takes_the_site_and_it_goes_without_a_trace, Nginx)
   BOOST_TEST(fs::read_symlink(enabled()).string() == available());
   BOOST_TEST(!gp::ctl::enable_site(path(), text));  // nothing to do
   write("sites-enabled/other", "# somebody else's\n");
-  BOOST_TEST(gp::ctl::disable_site(path()));
+  BOOST_TEST(gp::ctl::disable_site(path()).was_there);
   BOOST_TEST(!is_there());
   BOOST_TEST(fs::exists(path() + "/sites-enabled/other"));
-  BOOST_TEST(!gp::ctl::disable_site(path()));
+  BOOST_TEST(!gp::ctl::disable_site(path()).was_there);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_site_that_nginx_refuses_leaves_everything_as_before, Nginx) {
@@ -315,6 +321,62 @@ BOOST_FIXTURE_TEST_CASE(a_site_that_nginx_would_pass_over_for_another_one_is_ref
   BOOST_TEST(gp::ctl::enable_site(path(), gp::ctl::render_site(kTemplates, given)));
 }
 
+BOOST_FIXTURE_TEST_CASE(a_site_that_nginx_does_not_read_is_refused_whenever_it_is_enabled, Nginx) {
+  const std::string text = gp::ctl::render_site(kTemplates, values());
+  const std::string reading = support::read_file(path() + "/nginx.conf");
+  std::string passing_over = reading;
+  passing_over.replace(passing_over.find("sites-enabled"), 13, "conf.d");
+  const auto is_told = [](const Error& error) {
+    return is_conflict(error) && holds(error.what(), "sites-enabled/*;");
+  };
+  write("nginx.conf", passing_over);
+  BOOST_CHECK_EXCEPTION(gp::ctl::enable_site(path(), text), Error, is_told);
+  BOOST_TEST(!is_there());
+  write("nginx.conf", reading);
+  BOOST_TEST(gp::ctl::enable_site(path(), text));
+  BOOST_TEST(gp::ctl::is_site_read(path()).value());
+  write("nginx.conf", passing_over);
+  BOOST_CHECK_EXCEPTION(gp::ctl::enable_site(path(), text), Error, is_told);
+  BOOST_TEST(!gp::ctl::is_site_read(path()).value());
+  write("nginx.conf", "nonsense;");
+  BOOST_TEST(!gp::ctl::is_site_read(path()).has_value());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_site_that_was_edited_is_not_overwritten_and_is_kept_when_it_goes, Nginx) {
+  const std::string enable = fmt::format("nginx-site --enable --access-log off --nginx-dir {}", path());
+  generate_project(fmt::format("{} --port {}", enable, support::free_port()));
+  const std::string edited = support::read_file(available()) + "# mine\n";
+  std::ofstream(available()) << edited;
+  BOOST_CHECK_EXCEPTION(generate_project(enable + " --server-name a.example"), Error, [](const Error& error) {
+    return is_conflict(error) && holds(error.what(), "edited by hand");
+  });
+  BOOST_TEST(support::read_file(available()) == edited);
+  const std::string kept = available() + ".edited";
+  BOOST_TEST(holds(generate_project("nginx-site --disable --nginx-dir " + path()), kept));
+  BOOST_TEST(!is_there());
+  BOOST_TEST(support::read_file(kept) == edited);
+  generate_project(fmt::format("{} --port {}", enable, support::free_port()));
+  generate_project("nginx-site --disable --nginx-dir " + path());
+  BOOST_TEST(support::read_file(kept) == edited);
+}
+
+BOOST_FIXTURE_TEST_CASE(who_may_read_the_metrics_is_kept_until_others_are_named, Nginx) {
+  const std::string enable = fmt::format("nginx-site --enable --access-log off --nginx-dir {}", path());
+  generate_project(fmt::format("{} --port {} --metrics-allow 10.0.0.0/8 --metrics-allow 2001:db8::1", enable,
+                               support::free_port()));
+  generate_project(enable + " --server-name a.example");
+  BOOST_TEST(holds(support::read_file(available()),
+                   "        allow ::1;\n        allow 10.0.0.0/8;\n        allow 2001:db8::1;\n"
+                   "        deny all;\n"));
+  generate_project(enable + " --metrics-allow 127.0.0.1");
+  BOOST_TEST(gp::ctl::find_site(path()).value().metrics_allow.empty());
+  for (const char* wrong : {"all", "10.0.0.0/33", "10.0.0.0/", "::1/129", "10.0.0.0/-1", "1;", "unix:"}) {
+    BOOST_TEST(!gp::ctl::is_network(wrong), wrong);
+    for (const char* command : {"nginx-site --enable", "setup"})
+      BOOST_TEST(holds(refusal(fmt::format("{} --metrics-allow {}", command, wrong)), "--metrics-allow"));
+  }
+}
+
 BOOST_FIXTURE_TEST_CASE(a_port_that_another_program_has_is_refused_and_one_of_nginx_itself_is_not, Nginx) {
   const int port = support::free_port();
   BOOST_CHECK_NO_THROW(gp::ctl::require_port(path(), port));
@@ -378,15 +440,35 @@ BOOST_AUTO_TEST_SUITE(setup)
 BOOST_FIXTURE_TEST_CASE(the_services_that_read_a_new_secret_are_restarted_and_no_other, support::TempFolder) {
   std::ofstream(path() + "/key") << "sk-x\n";
   const std::string with_key = "setup --dry-run --openai-api-key-file " + path() + "/key";
-  ::unsetenv("DATABASE_URL");
   BOOST_TEST(holds(generate_project(with_key),
                    "systemctl try-restart generate-project-start.service generate-project-status.service "
                    "generate-project-health.service generate-project-events.service "
                    "generate-project-worker.service\n"));
-  ::setenv("DATABASE_URL", "postgresql:///elsewhere", 1);
-  BOOST_TEST(holds(generate_project(with_key), "systemctl try-restart generate-project-worker.service\n"));
-  BOOST_TEST(!holds(generate_project("setup --dry-run"), "try-restart"));
-  ::unsetenv("DATABASE_URL");
+  std::ofstream(path() + "/generate-project.conf") << "DATABASE_URL=postgresql:///elsewhere\n";
+  BOOST_TEST(
+      holds(generate_project(with_key, path()), "systemctl try-restart generate-project-worker.service\n"));
+  BOOST_TEST(!holds(generate_project("setup --dry-run", path()), "try-restart"));
+}
+
+BOOST_FIXTURE_TEST_CASE(what_only_the_shell_of_root_sets_is_named_and_counts_for_nothing,
+                        support::TempFolder) {
+  std::ofstream(path() + "/generate-project.conf") << "MODEL_PRIMARY=m\n";
+  const std::map<std::string, std::string> shell = {{"DATABASE_URL", "postgresql:///elsewhere"},
+                                                    {"MODEL_PRIMARY", "m"},
+                                                    {"PORT", "8080"},
+                                                    {"PGHOST", "elsewhere"}};
+  for (const auto& [name, value] : shell) ::setenv(name.c_str(), value.c_str(), 1);
+  const std::string output = generate_project("setup --dry-run", path());
+  for (const auto& [name, value] : shell) ::unsetenv(name.c_str());
+  BOOST_TEST(holds(output, "this shell sets DATABASE_URL, PGHOST, which the services do not see"), output);
+  BOOST_TEST(holds(output, "credentials/DATABASE_URL: this host's PostgreSQL"), output);
+  BOOST_TEST(!holds(generate_project("setup --dry-run", path()), "this shell sets"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_key_of_several_lines_is_refused_before_it_is_stored, support::TempFolder) {
+  std::ofstream(path() + "/key") << "sk-x\nX-Evil: 1\n";
+  BOOST_CHECK_THROW(generate_project("setup --dry-run --openai-api-key-file " + path() + "/key"),
+                    gp::ConfigError);
 }
 
 BOOST_AUTO_TEST_CASE(a_port_or_a_part_that_a_later_step_would_refuse_is_refused_at_once) {
@@ -399,6 +481,26 @@ BOOST_AUTO_TEST_CASE(a_port_or_a_part_that_a_later_step_would_refuse_is_refused_
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(command_line)
+
+BOOST_FIXTURE_TEST_CASE(doctor_reports_a_wrong_line_and_looks_at_everything_else, support::TempFolder) {
+  if (gp::ctl::is_user(gp::ctl::kServiceUser)) return;  // installed here: root would become that account
+  std::ofstream(path() + "/generate-project.conf") << "no equals\nOPENAI_API_KEY_FILE=/nowhere\n";
+  const auto report = [&] {
+    return gp::parse_json(generate_project(
+        "doctor --json --skip nginx --skip database --skip llm --skip log_folder --skip spool", path()));
+  };
+  const auto has = [](const gp::Json& json, const std::string& check) {
+    return std::ranges::any_of(json.at("findings"),
+                               [&](const gp::Json& finding) { return finding.at("check") == check; });
+  };
+  const auto with_both = report();
+  for (const char* check : {"settings.file", "settings.OPENAI_API_KEY_FILE", "settings.DATABASE_URL"})
+    BOOST_TEST(has(with_both, check), gp::dump_json(with_both));
+  std::ofstream(path() + "/generate-project.conf") << "no equals\nDATABASE_URL=x\n";
+  const auto with_a_line = report();
+  for (const char* check : {"settings.file", "settings.PRICES_FILE", "clock"})
+    BOOST_TEST(has(with_a_line, check), gp::dump_json(with_a_line));
+}
 
 BOOST_AUTO_TEST_CASE(a_command_that_does_not_exist_is_named) {
   BOOST_TEST(holds(refusal("sttings"), "There is no such command: sttings"));
