@@ -6,9 +6,7 @@
 
 namespace gp::generation {
 
-std::string owner_name(const spool::Outbox& outbox, int slot) {
-  return fmt::format("{}/{}", outbox.spool_id(), slot);
-}
+std::string owner_name(const std::string& spool_id, int slot) { return fmt::format("{}/{}", spool_id, slot); }
 
 Estates::Estates(spool::HostSlot& slot, spool::Outbox& outbox, runlog::RunQueue& queue,
                  std::chrono::seconds lease)
@@ -45,7 +43,7 @@ bool Estates::settle() {
       continue;
     }
     // Once: under the same name somebody may hold leases anew afterwards.
-    if (is_shipped_now) queue_.end_leases_of(owner_name(outbox_, estate->slot));
+    if (is_shipped_now) end_leases(*estate);
     slot_.settle(estate->slot);
     estate = estates_.erase(estate);
   }
@@ -62,9 +60,12 @@ bool Estates::adopt(Estate& estate) {
   }
 }
 
-/// Nobody has renewed its leases since. Its entries are this worker's by now, and go on being shipped.
-bool Estates::has_expired(const Estate& estate) const {
-  return estate.last && steady_now() - estate.found > lease_;
+/// Nobody has renewed its leases since. Its entries, where they are this worker's by now, go on being
+/// shipped.
+bool Estates::has_expired(const Estate& estate) const { return steady_now() - estate.found > lease_; }
+
+void Estates::end_leases(const Estate& estate) {
+  if (const auto spool_id = outbox_.find_spool_id()) queue_.end_leases_of(owner_name(*spool_id, estate.slot));
 }
 
 /// Entries are shipped in order, so those that this worker has added since need not be waited for.

@@ -14,13 +14,14 @@
 namespace gp::generation {
 
 /// Whom leases of a worker of this host are held by: "<spool id>/<slot>".
-std::string owner_name(const spool::Outbox& outbox, int slot);
+std::string owner_name(const std::string& spool_id, int slot);
 
 /// What dead workers of this host have left, and this one looks after. First their entries of the outbox are
 /// shipped, under the leases they were written with; then these leases are ended, so that any worker can take
 /// the runs over at once (they stay running, and their takes are used up). Not longer than a lease: then they
-/// are over anyway, and what is not shipped yet - somebody has locked a project, say - keeps this worker from
-/// its own work no more. The worker's main thread only; everything given outlives it.
+/// are over anyway, and what is not shipped yet - somebody has locked a project, or the spool takes no
+/// writing - keeps this worker from its own work no more. Entries that it could not take over are found
+/// again. The worker's main thread only; everything given outlives it.
 class Estates {
  public:
   /// `lease` as in the settings.
@@ -46,6 +47,7 @@ class Estates {
   bool adopt(Estate& estate);
   bool is_shipped(const Estate& estate);
   bool has_expired(const Estate& estate) const;
+  void end_leases(const Estate& estate);
   std::vector<int> slots_with_entries();
 
   spool::HostSlot& slot_;

@@ -13,9 +13,8 @@
 
 namespace gp::generation {
 
-/// The steps that wait in memory, in order, because the spool cannot take them (disk full); and, so that a
-/// run's steps keep their order, how many of each lease the spool has and PostgreSQL has not decided. Pure;
-/// thread-safe.
+/// The steps that wait in memory, in order, because the spool cannot take them; and, so that a run's steps
+/// keep their order, how many of each lease the spool has and PostgreSQL has not decided. Pure; thread-safe.
 class Overflow {
  public:
   /// A step before it goes to the spool. True where earlier ones of its run wait here: then it waits behind

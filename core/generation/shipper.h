@@ -35,9 +35,9 @@ namespace gp::generation {
 /// LeaseBook. A run whose project somebody else's transaction has locked stays in the outbox and is tried
 /// again every few seconds; the others go on.
 ///
-/// While the spool cannot take steps (disk full) they wait in memory (Overflow), and that is reported: they
-/// survive a database outage but not the death of this process. Nor does a spool that cannot be read, or
-/// cannot give up what is confirmed, hold up what is in memory.
+/// While the spool cannot take steps (disk full, somebody keeps it busy) they wait in memory (Overflow), and
+/// that is reported: they survive a database outage but not the death of this process. Nor does a spool that
+/// cannot be read, or cannot give up what is confirmed, hold up what is in memory.
 class Shipper {
  public:
   /// The references must outlive the shipper. `on_end` is called, from the thread, when the end of a run is

@@ -12,6 +12,7 @@
 #include "core/base/backoff.h"
 #include "core/base/clock.h"
 #include "core/base/exit_code.h"
+#include "core/base/ids.h"
 #include "core/base/metrics.h"
 #include "core/base/report.h"
 #include "core/generation/estates.h"
@@ -66,11 +67,13 @@ class Worker {
         slot_(slot),
         host_slot_(config.spool_path + ".slots", slot.slot, static_cast<int>(slot.wake_fds.size())),
         outbox_(config.spool_path, host_slot_.number(), config.spool_max_bytes),
+        spool_id_(outbox_.find_spool_id()),
         wake_up_(slot),
         doorbell_(config.database_url, slot),
         shipper_(config, outbox_, leases_, doorbell_, [this] { wake_up_.ring(); }),
         queue_(config.database_url, config.database_listen_url,
-               queue_options(config, owner_name(outbox_, host_slot_.number()), is_listening(slot))),
+               queue_options(config, owner_name(spool_id_.value_or(make_uuid()), host_slot_.number()),
+                             is_listening(slot))),
         estates_(host_slot_, outbox_, queue_, config.lease_s),
         backoff_(kFirstRetry, kLongestRetry),
         rest_(kFirstRest, kLongestRest),
@@ -85,10 +88,11 @@ class Worker {
   }
 
  private:
-  /// Before anything is claimed: afterwards this worker's leases bear the same name as its former self's.
+  /// Before anything is claimed: afterwards this worker's leases bear the same name as its former self's. Not
+  /// where the spool, which has the name, is of no use: then they bear a name that nobody had.
   void look_after_former_self() {
     estates_.find();
-    while (!estates_.empty() && !is_readable(slot_.stop_fd)) {
+    while (spool_id_ && !estates_.empty() && !is_readable(slot_.stop_fd)) {
       with_database([this] {
         if (estates_.settle()) shipper_.look_again();
         if (!estates_.empty()) shipper_.wait_until_empty(kPoll);
@@ -104,9 +108,9 @@ class Worker {
   }
 
   /// Whoever claimed one of those runs has long had the time to take up what was left of it.
-  void forget_refused() {
+  void tidy_outbox() {
     try {
-      outbox_.forget_refused(wall_now() - kKeepRefused);
+      outbox_.tidy(wall_now() - kKeepRefused);
     } catch (const Error& error) {
       report::report(report::SpoolFailed{error.what()});
     }
@@ -191,7 +195,7 @@ class Worker {
     if (!is_in_time) queue_.grant_grace();
     next_beat_ = is_in_time ? begun + config_.lease_beat_s : begun;
     look_after_the_dead();
-    forget_refused();
+    tidy_outbox();
     return is_in_time;
   }
 
@@ -316,6 +320,7 @@ class Worker {
   LeaseBook leases_;
   spool::HostSlot host_slot_;
   spool::Outbox outbox_;
+  std::optional<std::string> spool_id_;  ///< nothing: the spool was of no use when this worker began
   WakeUp wake_up_;
   PoolDoorbell doorbell_;
   Shipper shipper_;

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/unique_fd.h"
@@ -27,10 +26,10 @@ std::uintmax_t room_beside(const std::string& path) {
 Ballast::Ballast(std::string path) : path_(std::move(path)) {}
 
 void Ballast::fill() {
-  struct stat info {};
-  if (::stat(path_.c_str(), &info) == 0) return;
+  std::error_code fault;
+  if (const auto size = std::filesystem::file_size(path_, fault); !fault && size >= kSize) return;
   if (room_beside(path_) < 2 * kSize) return;
-  const UniqueFd file(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  const UniqueFd file(::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
   // Not a byte is written where the file system can reserve blocks.
   if (file && ::posix_fallocate(file.get(), 0, static_cast<off_t>(kSize)) != 0) release();
 }

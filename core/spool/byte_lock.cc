@@ -1,6 +1,7 @@
 #include "core/spool/byte_lock.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace gp::spool {
@@ -20,5 +21,12 @@ bool set_lock(int fd, short type, off_t byte) {
 bool try_lock_byte(int fd, off_t byte) { return set_lock(fd, F_WRLCK, byte); }
 
 void unlock_byte(int fd, off_t byte) { set_lock(fd, F_UNLCK, byte); }
+
+bool is_still_at(int fd, const std::string& path) {
+  struct stat open_file {};
+  struct stat named {};
+  return ::fstat(fd, &open_file) == 0 && ::stat(path.c_str(), &named) == 0 &&
+         open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
+}
 
 }  // namespace gp::spool

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include <sys/types.h>
 
 namespace gp::spool {
@@ -13,5 +15,9 @@ namespace gp::spool {
 bool try_lock_byte(int fd, off_t byte);
 
 void unlock_byte(int fd, off_t byte);
+
+/// Whether the open file `fd` is still the one at `path`. Where it was removed, renamed or replaced its locks
+/// exclude nobody who comes by the path.
+bool is_still_at(int fd, const std::string& path);
 
 }  // namespace gp::spool

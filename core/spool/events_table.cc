@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::int64_t kEvictRows = 64;
 constexpr std::int64_t kMostPagesAtOnce = 1024;
+constexpr std::chrono::minutes kClockSkew{1};  ///< of processes that ask for the time in turn
 
 std::int64_t free_pages(SpoolConnection& connection) {
   return connection.database().number_of("PRAGMA freelist_count");
@@ -51,8 +52,15 @@ bool evict_oldest(SpoolConnection& connection, std::int64_t pages) {
   return has_evicted;
 }
 
-void evict_older(SpoolConnection& connection, std::int64_t most, WallTime than) {
-  connection.prepared(sql::kEvictOlder).run({most, as_ms(than)});
+bool has_older(SpoolConnection& connection, std::int64_t most, const Lifetime& lifetime) {
+  sqlite::Statement& older = connection.prepared(sql::kFindOlder);
+  older.bind({most, as_ms(lifetime.now - lifetime.max_age), as_ms(lifetime.now + kClockSkew)});
+  return older.step() && older.number(0) != 0;
+}
+
+void evict_older(SpoolConnection& connection, std::int64_t most, const Lifetime& lifetime) {
+  connection.prepared(sql::kEvictOlder)
+      .run({most, as_ms(lifetime.now - lifetime.max_age), as_ms(lifetime.now + kClockSkew)});
   metrics::count(metrics::Counter::kSpoolEventsEvicted, changed_rows(connection));
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 
@@ -27,8 +28,18 @@ EventRow read_event(const sqlite::Statement& row, const RunId& run_id);
 /// remove.
 bool evict_oldest(SpoolConnection& connection, std::int64_t pages);
 
-/// Removes events that were stored before `than`, the oldest `most` of them.
-void evict_older(SpoolConnection& connection, std::int64_t most, WallTime than);
+/// When an event must have been stored to be kept. One of a later time than now was stored while the clock
+/// was ahead, nobody knows when: it is old.
+struct Lifetime {
+  WallTime now;
+  std::chrono::seconds max_age;
+};
+
+/// Whether evict_older() would remove something.
+bool has_older(SpoolConnection& connection, std::int64_t most, const Lifetime& lifetime);
+
+/// Of the oldest `most` events removes those that have passed their lifetime.
+void evict_older(SpoolConnection& connection, std::int64_t most, const Lifetime& lifetime);
 
 /// How many pages to free at once so that full transactions stay rare: a 32nd of the quota, at most 4 MiB.
 std::int64_t pages_to_free(const SpoolConnection& connection);

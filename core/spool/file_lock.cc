@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
@@ -27,7 +26,8 @@ void wait_for(int fd, off_t byte, std::chrono::microseconds poll, SteadyTime dea
     if (errno != EAGAIN && errno != EACCES && errno != EINTR)
       throw Error(ErrorKind::kUnavailable, fmt::format("cannot lock the spool: {}", std::strerror(errno)));
     if (steady_now() >= deadline)
-      throw Error(ErrorKind::kUnavailable, "the spool is kept busy by another process");
+      throw Error(ErrorKind::kUnavailable, "the spool is kept busy by another process",
+                  std::string(FileLock::kBusy));
     std::this_thread::sleep_for(poll);
   }
 }
@@ -43,16 +43,11 @@ void FileLock::open_side_file() {
                 fmt::format("cannot open the spool's lock '{}': {}", path_, std::strerror(errno)));
 }
 
-bool FileLock::is_unlinked() const {
-  struct stat info {};
-  return ::fstat(file_.get(), &info) != 0 || info.st_nlink == 0;
-}
-
 void FileLock::acquire(std::chrono::milliseconds patience) {
   const SteadyTime deadline = steady_now() + patience;
-  // Who removes the spool removes its side files too: a lock on an unlinked one excludes nobody.
+  // Who removes the spool, or moves it away, does so with its side files too.
   for (;;) {
-    if (!file_ || is_unlinked()) open_side_file();
+    if (!file_ || !is_still_at(file_.get(), path_)) open_side_file();
     const int fd = file_.get();
     wait_for(fd, kTurn, kTurnPoll, deadline);
     try {
@@ -62,7 +57,7 @@ void FileLock::acquire(std::chrono::milliseconds patience) {
       throw;
     }
     unlock_byte(fd, kTurn);
-    if (!is_unlinked()) return;
+    if (is_still_at(fd, path_)) return;
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 
 #include "core/base/unique_fd.h"
 
@@ -22,12 +23,15 @@ namespace gp::spool {
 /// the child would share the lock.
 class FileLock {
  public:
+  static constexpr std::string_view kBusy = "EAGAIN";  ///< as fcntl(2) says it
+
   explicit FileLock(std::string path);
 
   /// Holds the lock for its lifetime. An inner one does nothing.
   class Hold {
    public:
-    /// Waits at most `patience`, then throws Error(kUnavailable); also where the side file cannot be made.
+    /// Waits at most `patience`, then throws Error(kUnavailable) with the code kBusy; without it where the
+    /// side file cannot be made.
     Hold(FileLock& lock, std::chrono::milliseconds patience);
     ~Hold();
     Hold(const Hold&) = delete;
@@ -40,7 +44,6 @@ class FileLock {
  private:
   void acquire(std::chrono::milliseconds patience);
   void open_side_file();
-  bool is_unlinked() const;
 
   std::string path_;
   UniqueFd file_;

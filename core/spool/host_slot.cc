@@ -11,7 +11,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -109,8 +108,7 @@ void HostSlot::settle(int slot) {
 void HostSlot::leave() { mark(number_, false); }
 
 bool HostSlot::keep() {
-  struct stat info {};
-  if (::fstat(file_.get(), &info) == 0 && info.st_nlink > 0) return true;
+  if (is_still_at(file_.get(), path_)) return true;
   inherited_.clear();  // whoever finds what is left of them may look after it
   open_file();
   if (!try_lock(number_)) return false;

@@ -43,8 +43,8 @@ class HostSlot {
   /// Nothing is left of this process's own slot: nobody need look after it.
   void leave();
 
-  /// Whether this process still holds its slot. Where the side file was removed the lock excluded nobody any
-  /// more: takes it again on a new file. False where another process was first.
+  /// Whether this process still holds its slot. Where the side file was removed or moved away the lock
+  /// excluded nobody any more: takes it again on a new file. False where another process was first.
   bool keep();
 
  private:

@@ -1,5 +1,7 @@
 #include "core/spool/outbox.h"
 
+#include <chrono>
+#include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -10,6 +12,7 @@
 #include "core/base/json.h"
 #include "core/base/report.h"
 #include "core/spool/events_table.h"
+#include "core/spool/shrinker.h"
 #include "core/spool/spool_file.h"
 #include "core/spool/step_row.h"
 #include "spool_sql.h"
@@ -17,6 +20,11 @@
 namespace gp::spool {
 namespace {
 
+/// For another thread's turn. A turn takes longer where the disk stands still, or once where somebody keeps
+/// the file busy (SpoolFile).
+constexpr std::chrono::milliseconds kPatience{5000};
+constexpr std::chrono::milliseconds kBriefly{200};  ///< of what can as well be done some seconds later
+constexpr std::chrono::seconds kBetweenShrinks{1};
 constexpr int kMakeRoomTries = 8;
 constexpr std::int64_t kMostEvents = 10'000;  ///< of one run; a run has some dozens
 
@@ -83,8 +91,14 @@ std::optional<CachedEvent> confirmed_event(SpoolConnection& connection, std::int
 
 struct Outbox::Impl {
   Impl(const std::string& path, int slot_given, std::int64_t max_bytes)
-      : slot(slot_given), file(path, {.is_durable = true, .max_bytes = max_bytes}, carry_over) {
-    file.read([this](SpoolConnection& connection) { spool_id = read_spool_id(connection); });
+      : slot(slot_given),
+        file(path, {.is_durable = true, .max_bytes = max_bytes}, carry_over),
+        shrinker(file, max_bytes) {}
+
+  void shrink_if_due() {
+    if (steady_now() < next_shrink) return;
+    next_shrink = steady_now() + kBetweenShrinks;
+    shrinker.shrink(1);
   }
 
   /// True where confirmed events have given way.
@@ -127,26 +141,71 @@ struct Outbox::Impl {
   }
 
   const std::int64_t slot;
+
   std::mutex mutex;
-  SpoolFile file;  ///< guarded by mutex
-  std::string spool_id;
+  std::condition_variable freed;
+  bool is_in_use = false;  ///< guarded by mutex; by a Turn, which alone may use what follows
+
+  SpoolFile file;
+  Shrinker shrinker;
+  SteadyTime next_shrink{};
+  std::string spool_id;  ///< empty: not known yet
+};
+
+/// The use of the outbox, for one thread at a time. Whoever has it may be waiting for a disk or for another
+/// process; a mutex would let the others wait behind it without end.
+class Outbox::Turn {
+ public:
+  /// Waits at most `patience`, then throws Error(kUnavailable).
+  explicit Turn(Impl& impl, std::chrono::milliseconds patience = kPatience) : impl_(impl) {
+    std::unique_lock lock(impl_.mutex);
+    if (!impl_.freed.wait_for(lock, patience, [this] { return !impl_.is_in_use; }))
+      throw Error(ErrorKind::kUnavailable, "the spool is kept busy by another thread");
+    impl_.is_in_use = true;
+  }
+  ~Turn() {
+    {
+      const std::lock_guard lock(impl_.mutex);
+      impl_.is_in_use = false;
+    }
+    impl_.freed.notify_one();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Impl& impl_;
 };
 
 Outbox::Outbox(const std::string& path, int slot, std::int64_t max_bytes)
-    : impl_(std::make_unique<Impl>(path, slot, max_bytes)) {}
+    : impl_(std::make_unique<Impl>(path, slot, max_bytes)) {
+  find_spool_id();
+}
+
 Outbox::~Outbox() = default;
 
-const std::string& Outbox::spool_id() const { return impl_->spool_id; }
+std::optional<std::string> Outbox::find_spool_id() const {
+  try {
+    const Turn turn(*impl_);
+    if (impl_->spool_id.empty()) {
+      impl_->file.read([this](SpoolConnection& connection) { impl_->spool_id = read_spool_id(connection); });
+    }
+    return impl_->spool_id;
+  } catch (const Error& error) {
+    report::report(report::SpoolFailed{error.what()});
+    return std::nullopt;
+  }
+}
 
 void Outbox::append(const project::Step& step) {
-  const std::lock_guard lock(impl_->mutex);
+  const Turn turn(*impl_);
   impl_->write_with_room([&](SpoolConnection& connection) {
     run_with_step(connection.prepared(sql::kAppendStep), nullptr, impl_->slot, step);
   });
 }
 
 std::vector<OutboxEntry> Outbox::pending(int limit, const Beside& beside) {
-  const std::lock_guard lock(impl_->mutex);
+  const Turn turn(*impl_);
   std::vector<OutboxEntry> entries;
   const bool is_all = beside.runs.empty() && beside.sequences.empty();
   impl_->file.read([&](SpoolConnection& connection) {
@@ -163,18 +222,19 @@ std::vector<OutboxEntry> Outbox::pending(int limit, const Beside& beside) {
 }
 
 void Outbox::confirm(std::span<const std::int64_t> sequences) {
-  const std::lock_guard lock(impl_->mutex);
+  const Turn turn(*impl_);
   try {
     impl_->move_to_events(sequences);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kTooLarge) throw;
     impl_->remove(sequences);
   }
+  impl_->shrink_if_due();
   impl_->file.maintain();
 }
 
 std::vector<CachedEvent> Outbox::confirmed(const RunId& run_id, std::int64_t after) {
-  const std::lock_guard lock(impl_->mutex);
+  const Turn turn(*impl_);
   std::vector<CachedEvent> events;
   impl_->file.read([&](SpoolConnection& connection) {
     events.clear();
@@ -190,14 +250,14 @@ std::vector<CachedEvent> Outbox::confirmed(const RunId& run_id, std::int64_t aft
 }
 
 void Outbox::forget_confirmed(const RunId& run_id) {
-  const std::lock_guard lock(impl_->mutex);
+  const Turn turn(*impl_);
   impl_->file.write_removal(
       [&](SpoolConnection& connection) { connection.prepared(sql::kRemoveRun).run({run_id.str()}); });
 }
 
 std::vector<project::Step> Outbox::unconfirmed(const RunId& run_id, const LeaseToken& token,
                                                std::int64_t after) {
-  const std::lock_guard lock(impl_->mutex);
+  const Turn turn(*impl_);
   std::vector<project::Step> steps;
   impl_->file.read([&](SpoolConnection& connection) {
     steps.clear();
@@ -213,7 +273,7 @@ std::vector<project::Step> Outbox::unconfirmed(const RunId& run_id, const LeaseT
 }
 
 void Outbox::refuse(std::span<const std::int64_t> sequences, WallTime now) {
-  const std::lock_guard lock(impl_->mutex);
+  const Turn turn(*impl_);
   try {
     impl_->write_with_room([&](SpoolConnection& connection) {
       for (const std::int64_t sequence : sequences)
@@ -225,21 +285,24 @@ void Outbox::refuse(std::span<const std::int64_t> sequences, WallTime now) {
   }
 }
 
-void Outbox::forget_refused(WallTime then) {
-  const std::lock_guard lock(impl_->mutex);
+void Outbox::tidy(WallTime then) {
+  const Turn turn(*impl_, kBriefly);
   bool are_some = false;
   impl_->file.read([&](SpoolConnection& connection) {
     sqlite::Statement& count = connection.prepared(sql::kCountRefused);
     count.bind({as_seconds(then)});
     are_some = count.step() && count.number(0) > 0;
   });
-  if (!are_some) return;  // a write would wait for its turn
-  impl_->file.write_removal(
-      [&](SpoolConnection& connection) { connection.prepared(sql::kForgetRefused).run({as_seconds(then)}); });
+  if (are_some) {  // else a write would wait for its turn for nothing
+    impl_->file.write_removal([&](SpoolConnection& connection) {
+      connection.prepared(sql::kForgetRefused).run({as_seconds(then)});
+    });
+  }
+  impl_->file.test_writing();
 }
 
 std::vector<int> Outbox::slots() {
-  const std::lock_guard lock(impl_->mutex);
+  const Turn turn(*impl_, kBriefly);
   std::vector<int> slots;
   impl_->file.read([&](SpoolConnection& connection) {
     slots.clear();
@@ -250,14 +313,21 @@ std::vector<int> Outbox::slots() {
 }
 
 std::int64_t Outbox::adopt(int slot) {
-  const std::lock_guard lock(impl_->mutex);
+  const Turn turn(*impl_);
   std::int64_t newest = 0;
-  impl_->file.write([&](SpoolConnection& connection) {
-    connection.prepared(sql::kAdoptSlot).run({impl_->slot, std::int64_t{slot}});
+  const auto find_newest = [&](SpoolConnection& connection) {
     sqlite::Statement& row = connection.prepared(sql::kNewestEntry);
     row.bind({impl_->slot});
     newest = row.step() && !row.is_null(0) ? row.number(0) : 0;
     row.rewind();
+  };
+  if (slot == impl_->slot) {  // a former self's: they are here already, and a full disk can be read
+    impl_->file.read(find_newest);
+    return newest;
+  }
+  impl_->file.write([&](SpoolConnection& connection) {
+    connection.prepared(sql::kAdoptSlot).run({impl_->slot, std::int64_t{slot}});
+    find_newest(connection);
   });
   return newest;
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,18 +23,22 @@ struct OutboxEntry {
 /// done with it (P3); once confirmed its event stays for replay (ReplayCache) until the room is needed.
 ///
 /// Rows belong to a slot (the worker's number on this host, see HostSlot): a worker that replaces a dead one
-/// in the same slot finds and ships what that one left. Thread-safe (one connection behind a mutex). Make it
-/// after fork. What happens to the file is SpoolFile's; unconfirmed steps that can still be read of one that
-/// is damaged, unlinked or replaced go on in the new one.
+/// in the same slot finds and ships what that one left. Make it after fork. What happens to the file is
+/// SpoolFile's; unconfirmed steps that can still be read of one that is damaged, unlinked or replaced go on
+/// in the new one.
+///
+/// Thread-safe: one connection, which the threads use in turn. Each call waits for the others 5 s at most
+/// (slots() and tidy() 0.2 s), then throws Error(kUnavailable); so does each where the spool is of no use.
 class Outbox {
  public:
-  /// Opens or makes the spool, and its folder. `max_bytes` is SPOOL_MAX_BYTES. Throws Error(kUnavailable)
-  /// where neither is possible.
+  /// Opens or makes the spool, and its folder. `max_bytes` is SPOOL_MAX_BYTES. Where neither is possible - a
+  /// full disk - that is reported, and each use tries again.
   Outbox(const std::string& path, int slot, std::int64_t max_bytes = 536870912);
   ~Outbox();
 
-  /// A UUID made with the file: the host's identity among all hosts that share the database.
-  const std::string& spool_id() const;
+  /// A UUID made with the file: the host's identity among all hosts that share the database. Once known
+  /// always the same; nothing, which is reported, while the spool is of no use.
+  std::optional<std::string> find_spool_id() const;
 
   /// Stores one step durably; at the quota the oldest confirmed events go. Throws Error(kTooLarge) where
   /// unconfirmed steps alone fill it or the disk is full, Error(kUnavailable) otherwise.
@@ -70,18 +75,20 @@ class Outbox {
   /// ballast. `now` is kept in seconds.
   void refuse(std::span<const std::int64_t> sequences, WallTime now);
 
-  /// Removes what was refused, by whichever worker, before `then`.
-  void forget_refused(WallTime then);
+  /// Removes what was refused, by whichever worker, before `then`, and tests writing (SpoolFile).
+  void tidy(WallTime then);
 
   /// The slots that have entries, this one or any other, in order.
   std::vector<int> slots();
 
   /// Gives this slot the entries of `slot`, whose holder is gone (HostSlot). They keep their order. Returns
-  /// the sequence of the newest entry that this slot has now; 0: it has none.
+  /// the sequence of the newest entry that this slot has now; 0: it has none. `slot` may be this one: then it
+  /// only reads.
   std::int64_t adopt(int slot);
 
  private:
   struct Impl;
+  class Turn;
   std::unique_ptr<Impl> impl_;
 };
 

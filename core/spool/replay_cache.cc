@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/base/report.h"
 #include "core/spool/events_table.h"
+#include "core/spool/shrinker.h"
 #include "core/spool/spool_file.h"
 #include "spool_sql.h"
 
@@ -18,6 +19,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kPatience{500};
 constexpr std::int64_t kTrimRows = 4096;
+constexpr int kShrinkParts = 16;                      ///< 4 MiB each: others get their turn in between
 constexpr std::string_view kFinal = "run_completed";  ///< the only event that nothing can follow
 
 /// An answer being read, and the first damaged row that was met.
@@ -126,20 +128,18 @@ struct ReplayCache::Impl {
     });
   }
 
-  void evict_older(WallTime than) {
-    file.read([&](SpoolConnection& connection) {
-      sqlite::Statement& oldest = connection.prepared(sql::kReadOldestTime);
-      has_old = oldest.step() && oldest.number(0) < as_ms(than);
-    });
-    if (!has_old) return;
-    file.write([&](SpoolConnection& connection) { spool::evict_older(connection, kTrimRows, than); });
+  void evict_older(const Lifetime& lifetime) {
+    bool is_due = false;
+    file.read([&](SpoolConnection& connection) { is_due = has_older(connection, kTrimRows, lifetime); });
+    if (!is_due) return;
+    file.write([&](SpoolConnection& connection) { spool::evict_older(connection, kTrimRows, lifetime); });
   }
 
   ReplayLimits limits;
   SpoolFile file;
+  Shrinker shrinker{file, limits.max_bytes};
   Use finding{"replay_cache.find"};
   Use storing{"replay_cache.store"};
-  bool has_old = false;
 };
 
 ReplayCache::ReplayCache(std::string path, ReplayLimits limits)
@@ -196,7 +196,8 @@ bool ReplayCache::forget(std::span<const RunId> runs) {
 
 void ReplayCache::trim(WallTime now) {
   impl_->try_to(impl_->storing, [&] {
-    impl_->evict_older(now - impl_->limits.max_age);
+    impl_->evict_older({now, impl_->limits.max_age});
+    impl_->shrinker.shrink(kShrinkParts);
     impl_->file.maintain();
   });
 }

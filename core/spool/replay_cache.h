@@ -64,8 +64,9 @@ class ReplayCache {
   /// Removes all events of these runs: they have passed their retention. False where that failed.
   bool forget(std::span<const RunId> runs);
 
-  /// Evicts rows that were stored more than max_age before `now`, some thousand a call, and gives the disk a
-  /// write-ahead log back that has grown large. Call it now and then from any process.
+  /// Evicts rows that were stored more than max_age before `now`, or after it (the clock was ahead), some
+  /// thousand a call; takes a file that is larger than max_bytes, which was lowered, some 64 MiB towards it;
+  /// and does what SpoolFile::maintain does. Call it now and then from any process.
   void trim(WallTime now);
 
  private:

@@ -40,28 +40,53 @@ void check_schema(sqlite::Database& database) {
 }  // namespace
 
 SpoolConnection::SpoolConnection(const std::string& path, const SpoolProfile& profile)
-    : path_(path), database_(path) {
-  set_pragmas(profile);
+    : path_(path), profile_(profile), database_(path) {
+  set_pragmas();
   make_schema();
-  set_quota(profile.max_bytes);
+  set_quota();
   check_schema(database_);
   log_inode_ = inode_of(path + "-wal");
   shared_memory_inode_ = inode_of(path + "-shm");
 }
 
-void SpoolConnection::set_pragmas(const SpoolProfile& profile) {
-  database_.run_script(fmt::format("PRAGMA busy_timeout = {}", profile.patience.count()));
-  database_.run_script(profile.is_durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+void SpoolConnection::set_pragmas() {
+  database_.set_patience(profile_.patience);
+  // Of a new file: one that has tables stays as it was made.
+  database_.run_script("PRAGMA auto_vacuum = INCREMENTAL");
+  database_.run_script(profile_.is_durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
   // The log is cut back to this after a checkpoint; it grows beyond where a reader holds the checkpoint up.
   database_.run_script("PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 16777216");
 }
 
 /// Per connection, not per file; SQLite raises it to what the file has already. At it inserting fails and
 /// removing works; on a full disk both fail.
-void SpoolConnection::set_quota(std::int64_t max_bytes) {
-  max_pages_ = max_bytes / database_.number_of("PRAGMA page_size");
-  database_.run_script(fmt::format("PRAGMA max_page_count = {}", max_pages_));
+void SpoolConnection::set_quota() {
+  max_pages_ = profile_.max_bytes / database_.number_of("PRAGMA page_size");
+  is_over_quota_ = database_.number_of(fmt::format("PRAGMA max_page_count = {}", max_pages_)) > max_pages_;
 }
+
+void SpoolConnection::tighten_quota() {
+  if (is_over_quota_) set_quota();
+}
+
+/// https://sqlite.org/pragma.html#pragma_wal_checkpoint: TRUNCATE waits for readers and writers as long as
+/// the connection is patient, and does what PASSIVE does where they are in the way. The row: was it so, the
+/// pages in the log, those of them that are in the file.
+std::int64_t SpoolConnection::cut_log_back() {
+  struct Impatient {
+    SpoolConnection& connection;
+    explicit Impatient(SpoolConnection& each) : connection(each) {
+      connection.set_patience(std::chrono::milliseconds(0));
+    }
+    ~Impatient() { connection.set_patience(connection.profile_.patience); }
+    Impatient(const Impatient&) = delete;
+    Impatient& operator=(const Impatient&) = delete;
+  } const impatient(*this);
+  sqlite::Statement checkpoint(database_, "PRAGMA wal_checkpoint(TRUNCATE)");
+  return checkpoint.step() ? checkpoint.number(1) - checkpoint.number(2) : 0;
+}
+
+void SpoolConnection::touch() { database_.run_script(fmt::format("PRAGMA user_version = {}", kVersion)); }
 
 void SpoolConnection::make_schema() {
   sqlite::Transaction transaction(database_);

@@ -40,6 +40,19 @@ class SpoolConnection {
 
   /// The quota in pages.
   std::int64_t max_pages() const { return max_pages_; }
+  /// Holds a file that was larger than the quota when it was opened, and has become smaller, to its present
+  /// size.
+  void tighten_quota();
+
+  /// Waits so long for other processes' locks from now on.
+  void set_patience(std::chrono::milliseconds patience) { database_.set_patience(patience); }
+
+  /// Moves the write-ahead log into the file and cuts it back, as far as that waits for nobody. Returns how
+  /// many of its pages a reader keeps in the log. Call it while holding the file's FileLock.
+  std::int64_t cut_log_back();
+
+  /// Writes, inside a transaction, and changes nothing: whether writing works.
+  void touch();
 
   /// Unlinks the write-ahead log and the shared memory file at the path if they are this connection's own:
   /// called when the database has been moved away, because SQLite would apply a log to whatever database
@@ -47,14 +60,16 @@ class SpoolConnection {
   void unlink_left_side_files() const;
 
  private:
-  void set_pragmas(const SpoolProfile& profile);
+  void set_pragmas();
   void make_schema();
-  void set_quota(std::int64_t max_bytes);
+  void set_quota();
 
   std::string path_;
+  SpoolProfile profile_;
   sqlite::Database database_;
   std::map<const char*, sqlite::Statement> statements_;  ///< by the address of their text
   std::int64_t max_pages_ = 0;
+  bool is_over_quota_ = false;  ///< the file was larger when the quota was set
   ino_t log_inode_ = 0;
   ino_t shared_memory_inode_ = 0;
 };

@@ -1,6 +1,6 @@
 #include "core/spool/spool_file.h"
 
-#include <exception>
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -15,13 +15,22 @@ namespace gp::spool {
 namespace {
 
 constexpr std::chrono::seconds kRetry{1};
-constexpr std::uintmax_t kLargeLog = 16 * 1024 * 1024;
+constexpr std::uintmax_t kMiB = 1024 * 1024;
+constexpr std::uintmax_t kLargeLog = 16 * kMiB;
+constexpr std::chrono::seconds kBetweenCuts{30};   ///< somebody may be reading all the time
+constexpr std::chrono::seconds kBetweenTests{60};  ///< after a write that has failed
+/// For who keeps the file busy and has been waited for. Longer than the turnstile takes with 4 saturated
+/// writers.
+constexpr std::chrono::milliseconds kBriefly{50};
 
 /// Corrupt, no database, or a table of ours that is not there (SQLITE_ERROR is never anything else here: the
 /// statements are fixed and each was prepared at open).
 bool is_damage(const Error& error) {
   return error.kind() == ErrorKind::kConflict || error.code() == "SQLITE_1";
 }
+
+/// Waited in vain, for our lock or for SQLite's (SQLITE_BUSY), which somebody else's program takes alone.
+bool is_busy(const Error& error) { return error.code() == FileLock::kBusy || error.code() == "SQLITE_5"; }
 
 }  // namespace
 
@@ -33,18 +42,19 @@ SpoolFile::SpoolFile(std::string path, SpoolProfile profile, CarryOver carry_ove
       ballast_(path_ + ".ballast") {}
 
 void SpoolFile::open() {
-  attempt([this] { usable(); });
+  attempt(Use::kRead, [this] { usable(); });
 }
 
 void SpoolFile::read(const Work& work) {
-  attempt([&] { work(usable()); });
+  attempt(Use::kRead, [&] { work(usable()); });
 }
 
 void SpoolFile::write(const Work& work) {
-  attempt([&] {
-    if (!connection_) reopen();  // before the lock: the check of the structure takes long
-    const FileLock::Hold hold(lock_, profile_.patience);
+  attempt(Use::kWrite, [&] {
+    usable();  // before the lock: the check of the structure takes long
+    const FileLock::Hold hold(lock_, patience());
     SpoolConnection& connection = usable();
+    connection.set_patience(patience());
     sqlite::Transaction transaction(connection.database());
     work(connection);
     transaction.commit();
@@ -57,49 +67,85 @@ void SpoolFile::write_removal(const Work& work) {
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kTooLarge || !ballast_.release()) throw;
     write(work);
-    truncate_log();
+    cut_log_back(log_size());
   }
 }
 
-void SpoolFile::maintain() {
-  std::error_code fault;
-  const std::uintmax_t log_size = std::filesystem::file_size(path_ + "-wal", fault);
-  if (!fault && log_size > kLargeLog) truncate_log();
-  ballast_.fill();
+std::chrono::milliseconds SpoolFile::patience() const {
+  return is_kept_busy_ ? std::min(kBriefly, profile_.patience) : profile_.patience;
 }
 
-/// What has been written stays written where this fails; the next maintain() tries again.
-void SpoolFile::truncate_log() {
+void SpoolFile::maintain() {
+  look_after_log();
+  ballast_.fill();
+  test_writing();
+}
+
+void SpoolFile::look_after_log() {
+  const std::uintmax_t size = log_size();
+  if (size > kLargeLog) {
+    if (steady_now() >= next_cut_) cut_log_back(size);
+  } else if (std::exchange(reported_log_, 0) > 0) {
+    report::report(report::SpoolBack{"spool.log"});
+  }
+}
+
+/// What has been written stays written where this fails; a later one tries again.
+void SpoolFile::cut_log_back(std::uintmax_t size) {
+  next_cut_ = steady_now() + kBetweenCuts;
+  std::int64_t kept = 0;
   try {
-    attempt([this] {
-      const FileLock::Hold hold(lock_, profile_.patience);
-      usable().database().run_script("PRAGMA wal_checkpoint(TRUNCATE)");
+    attempt(Use::kWrite, [&] {
+      usable();
+      const FileLock::Hold hold(lock_, patience());
+      kept = usable().cut_log_back();
     });
   } catch (const Error& error) {
     report::report(report::SpoolFailed{fmt::format("cannot cut the log back: {}", error.what())});
   }
+  if (kept == 0 || size < 2 * reported_log_) return;
+  reported_log_ = size;
+  report::report(report::SpoolFailed{
+      fmt::format("somebody who reads '{}' does not end; until then its log grows and takes up {} MiB now",
+                  path_, size / kMiB)});
 }
 
-namespace {
+std::uintmax_t SpoolFile::log_size() const {
+  std::error_code fault;
+  const std::uintmax_t size = std::filesystem::file_size(path_ + "-wal", fault);
+  return fault ? 0 : size;
+}
 
-/// Tells at its end whether the use of the file that it was made for has failed.
-class Outcome {
- public:
-  Outcome() = default;
-  ~Outcome() {
-    metrics::set(metrics::Gauge::kSpoolFailing, std::uncaught_exceptions() > exceptions_ ? 1 : 0);
+void SpoolFile::test_writing() {
+  if (!is_write_failing_ || steady_now() < next_test_) return;
+  try {
+    write([](SpoolConnection& connection) { connection.touch(); });
+  } catch (const Error&) {
+    // As it was; that it fails has been reported.
   }
-  Outcome(const Outcome&) = delete;
-  Outcome& operator=(const Outcome&) = delete;
+}
 
- private:
-  int exceptions_ = std::uncaught_exceptions();
-};
+/// A read that succeeds says nothing about writing: on a full disk every read does.
+void SpoolFile::note(Use use, bool is_failing) {
+  (use == Use::kRead ? is_read_failing_ : is_write_failing_) = is_failing;
+  metrics::set(metrics::Gauge::kSpoolFailing, is_read_failing_ || is_write_failing_ ? 1 : 0);
+}
 
-}  // namespace
+void SpoolFile::attempt(Use use, const std::function<void()>& work) {
+  try {
+    mend_and_use(work);
+  } catch (const Error& error) {
+    if (is_busy(error)) is_kept_busy_ = true;
+    if (use == Use::kWrite) next_test_ = steady_now() + kBetweenTests;
+    note(use, true);
+    throw;
+  }
+  if (use == Use::kWrite) is_kept_busy_ = false;
+  note(use, false);
+}
 
 /// Uses the connection; where the file turns out to be damaged, once more on a new one.
-void SpoolFile::attempt(const std::function<void()>& use) {
+void SpoolFile::mend_and_use(const std::function<void()>& work) {
   const auto use_and_rewind = [&] {
     struct Rewound {
       std::unique_ptr<SpoolConnection>& connection;
@@ -107,9 +153,8 @@ void SpoolFile::attempt(const std::function<void()>& use) {
         if (connection) connection->rewind();
       }
     } const rewound{connection_};
-    use();
+    work();
   };
-  const Outcome outcome;
   try {
     use_and_rewind();
   } catch (const Error& error) {
@@ -153,7 +198,7 @@ void SpoolFile::remember_fault(const std::function<void()>& opening) {
 void SpoolFile::connect() {
   std::error_code fault;
   std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), fault);
-  const FileLock::Hold hold(lock_, profile_.patience);
+  const FileLock::Hold hold(lock_, patience());
   connection_ = open_or_replace();
   take_over();
   ballast_.fill();
@@ -176,12 +221,15 @@ std::unique_ptr<SpoolConnection> SpoolFile::open_or_replace() {
 }
 
 std::unique_ptr<SpoolConnection> SpoolFile::open_with_room() {
+  SpoolProfile profile = profile_;
+  profile.patience = patience();
   try {
-    return std::make_unique<SpoolConnection>(path_, profile_);
+    return std::make_unique<SpoolConnection>(path_, profile);
   } catch (const Error& error) {
     // Opening writes: the shared memory, the schema. On a full disk the ballast makes it possible.
-    if (is_damage(error) || !ballast_.is_needed() || !ballast_.release()) throw;
-    return std::make_unique<SpoolConnection>(path_, profile_);
+    const bool is_full = error.kind() == ErrorKind::kTooLarge || ballast_.is_needed();
+    if (is_damage(error) || !is_full || !ballast_.release()) throw;
+    return std::make_unique<SpoolConnection>(path_, profile);
   }
 }
 
@@ -197,7 +245,7 @@ void SpoolFile::take_over() {
 
 /// Where another process was first the path leads to its new file, and that is left alone.
 void SpoolFile::replace_damaged(const std::string& reason) {
-  const FileLock::Hold hold(lock_, profile_.patience);
+  const FileLock::Hold hold(lock_, patience());
   if (connection_ && !connection_->database().is_moved()) set_aside(reason);
   if (connection_) former_ = std::move(connection_);
   remember_fault([this] { connect(); });

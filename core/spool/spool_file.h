@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -20,7 +22,11 @@ namespace gp::spool {
 /// two processes that find the same damage do not set aside each other's fresh file, and nothing is
 /// committed into a file that has just been set aside.
 ///
-/// Not thread-safe. Make it after fork. Works on local disks only (the shared memory of the log).
+/// Whoever keeps the file busy - a process that was stopped, somebody's open transaction - is waited for once
+/// as long as the profile says; afterwards writers try for a moment only, until one succeeds.
+///
+/// Not thread-safe. Make it after fork. Works on local disks only (the shared memory of the log). One in a
+/// process: it sets the gauge of failing spools, to 1 where its last read or its last write has failed.
 /// Errors: Error(kTooLarge) where the quota or the disk is full, Error(kUnavailable) for everything else; a
 /// damaged file is nothing the caller sees, unless the new one is damaged too.
 class SpoolFile {
@@ -44,12 +50,25 @@ class SpoolFile {
   /// The same for work that only removes: on a full disk it gives the ballast back and tries again.
   void write_removal(const Work& work);
 
-  /// What keeps the file in shape: cuts a write-ahead log back that is larger than 16 MiB (a reader held its
-  /// checkpoint up), and fills the ballast again. Best effort.
+  /// Writes something where the last write failed a minute ago and nothing was written since: else the gauge
+  /// would say so until somebody has something to write. Best effort.
+  void test_writing();
+
+  /// What keeps the file in shape: cuts a write-ahead log back that is larger than 16 MiB, fills the ballast
+  /// again, and tests writing. Best effort; call it now and then.
+  ///
+  /// The log can be used from its beginning again once everything in it is in the file, which a reader that
+  /// stays at an old state prevents: then it grows by everything that is written, without a limit but the
+  /// disk's. That waits for nobody, and is reported, again each time the log has doubled.
   void maintain();
 
  private:
-  void attempt(const std::function<void()>& use);
+  enum class Use { kRead, kWrite };
+
+  void attempt(Use use, const std::function<void()>& work);
+  void mend_and_use(const std::function<void()>& work);
+  void note(Use use, bool is_failing);
+  std::chrono::milliseconds patience() const;
   SpoolConnection& usable();
   void reopen();
   void remember_fault(const std::function<void()>& opening);
@@ -59,7 +78,9 @@ class SpoolFile {
   void take_over();
   void replace_damaged(const std::string& reason);
   void set_aside(const std::string& reason);
-  void truncate_log();
+  void look_after_log();
+  void cut_log_back(std::uintmax_t size);
+  std::uintmax_t log_size() const;
 
   std::string path_;
   SpoolProfile profile_;
@@ -70,6 +91,12 @@ class SpoolFile {
   std::unique_ptr<SpoolConnection> former_;      ///< of a file that is gone, until it has been carried over
   SteadyTime next_try_{};
   std::string last_fault_;
+  bool is_read_failing_ = false;
+  bool is_write_failing_ = false;
+  bool is_kept_busy_ = false;        ///< the last write waited in vain
+  SteadyTime next_test_{};           ///< of writing, where it fails
+  SteadyTime next_cut_{};            ///< of the log
+  std::uintmax_t reported_log_ = 0;  ///< its size when that was reported; 0: it is as it should be
 };
 
 }  // namespace gp::spool

@@ -14,6 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::milliseconds kPatience{5000};
+constexpr std::int64_t kFirstVersionWithEvents = 2;
 
 std::int64_t size_of(const fs::path& path) {
   std::error_code ignored;
@@ -39,7 +40,8 @@ SpoolFacts inspect_spool(const std::string& path) {
   sqlite::Statement& count = connection.prepared(sql::kCountOutbox);
   if (count.step()) facts.unconfirmed = count.number(0);
   connection.rewind();
-  facts.bytes = size_of(path) + size_of(path + "-wal");
+  facts.log_bytes = size_of(path + "-wal");
+  facts.bytes = size_of(path) + facts.log_bytes;
   return facts;
 }
 
@@ -57,15 +59,19 @@ std::vector<std::string> find_set_aside(const std::string& path) {
   return found;
 }
 
-std::vector<std::string> remove_set_aside(const std::string& path, std::size_t keep, bool is_dry_run) {
-  std::vector<std::string> removable = find_set_aside(path);
-  removable.resize(removable.size() - std::min(keep, removable.size()));
-  if (is_dry_run) return removable;
+std::vector<std::string> files_of(const std::string& set_aside) {
+  return {set_aside, set_aside + "-wal", set_aside + "-shm"};
+}
+
+std::vector<RunId> find_cached_runs(const std::string& path) {
   std::error_code ignored;
-  for (const std::string& each : removable) {
-    for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(each + suffix, ignored);
-  }
-  return removable;
+  if (!fs::exists(path, ignored)) return {};
+  auto database = sqlite::Database::open_to_read(path);
+  if (database.number_of("PRAGMA user_version") < kFirstVersionWithEvents) return {};
+  std::vector<RunId> runs;
+  sqlite::Statement rows(database, sql::kListRuns);
+  while (rows.step()) runs.emplace_back(rows.text(0));
+  return runs;
 }
 
 }  // namespace gp::spool

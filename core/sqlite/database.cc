@@ -1,5 +1,8 @@
 #include "core/sqlite/database.h"
 
+#include <cerrno>
+#include <filesystem>
+
 #include <fmt/format.h>
 #include <sqlite3.h>
 
@@ -25,23 +28,52 @@ ErrorKind kind_of(int code) {
   }
 }
 
+/// https://sqlite.org/uri.html: what would end the path is escaped.
+std::string as_uri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    if (c == '%' || c == '?' || c == '#') {
+      uri += fmt::format("%{:02x}", c);
+    } else {
+      uri += c;
+    }
+  }
+  return uri;
+}
+
 }  // namespace
 
 void Database::Deleter::operator()(void* handle) const { sqlite3_close_v2(db_of(handle)); }
 void Statement::Deleter::operator()(void* handle) const { sqlite3_finalize(statement_of(handle)); }
 
-Database::Database(const std::string& path) {
+Database::Database(const std::string& path) : Database(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) {}
+
+Database Database::open_to_read(const std::string& path) {
+  std::error_code ignored;
+  // Without a log SQLite would make one, and the shared memory, even for a reader.
+  const bool has_log = std::filesystem::exists(path + "-wal", ignored);
+  return {as_uri(path) + (has_log ? "" : "?immutable=1"), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI};
+}
+
+Database::Database(const std::string& name, int flags) {
   sqlite3* opened = nullptr;
-  const int code =
-      sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+  const int code = sqlite3_open_v2(name.c_str(), &opened, flags, nullptr);
   handle_.reset(opened);
   if (code != SQLITE_OK) fail(code);
   sqlite3_busy_timeout(opened, kBusyTimeoutMs);
 }
 
+void Database::set_patience(std::chrono::milliseconds patience) {
+  sqlite3_busy_timeout(db_of(handle_.get()), static_cast<int>(patience.count()));
+}
+
 void Database::fail(int code) const {
-  throw Error(kind_of(code), fmt::format("SQLite: {}", sqlite3_errstr(code)),
-              fmt::format("SQLITE_{}", code & 0xff));
+  // SQLite knows ENOSPC as a full disk, and takes a user's quota for a fault of the disk. The errno is that
+  // of the write that failed: nothing after it fails, and sqlite3_system_errno() misses that of a COMMIT
+  // (3.40).
+  const bool is_over_quota = (code & 0xff) == SQLITE_IOERR && errno == EDQUOT;
+  throw Error(is_over_quota ? ErrorKind::kTooLarge : kind_of(code),
+              fmt::format("SQLite: {}", sqlite3_errstr(code)), fmt::format("SQLITE_{}", code & 0xff));
 }
 
 void Database::run_script(std::string_view sql) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -42,12 +43,21 @@ class Statement {
 };
 
 /// One connection to a database file. Not thread-safe; never crosses a fork (SQLite forbids it).
-/// Errors: full disk or quota (SQLITE_FULL): Error(kTooLarge); corrupt or no database (SQLITE_CORRUPT,
-/// SQLITE_NOTADB): Error(kConflict); everything else: Error(kUnavailable). The code is "SQLITE_<number>".
+/// Errors: full disk or quota (SQLITE_FULL, or EDQUOT of the file system): Error(kTooLarge); corrupt or no
+/// database (SQLITE_CORRUPT, SQLITE_NOTADB): Error(kConflict); everything else: Error(kUnavailable). The code
+/// is "SQLITE_<number>".
 class Database {
  public:
   /// Opens or makes the file; waits up to 5 s for other processes' locks.
   explicit Database(const std::string& path);
+
+  /// Opens the file to read it, and changes and makes nothing. One that has a write-ahead log is read with
+  /// it, as those do who have it open; one that has none is in nobody's use and taken as it is. Throws
+  /// Error(kUnavailable) where there is none.
+  static Database open_to_read(const std::string& path);
+
+  /// Waits so long for other processes' locks from now on.
+  void set_patience(std::chrono::milliseconds patience);
 
   void run_script(std::string_view sql);
   std::int64_t number_of(std::string_view query);  ///< the first column of the first row
@@ -64,6 +74,7 @@ class Database {
   struct Deleter {
     void operator()(void* handle) const;
   };
+  Database(const std::string& name, int flags);
   [[noreturn]] void fail(int code) const;
   std::unique_ptr<void, Deleter> handle_;
 };

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "core/spool/file_lock.h"
 #include "tests/fault/witness.h"
 #include "tests/support/crowd.h"
 #include "tests/support/wait.h"
@@ -199,6 +200,19 @@ BOOST_AUTO_TEST_CASE(what_waits_in_the_outbox_of_a_worker_that_sleeps_is_taken_u
   BOOST_TEST(fault::worker_of(run_id) != sleeper);
   BOOST_TEST(stack().calls("asleep").size() == 1u);  // the answer was in the spool
   BOOST_TEST(fault::rows_of(run_id, "llm_call") == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_spool_that_a_stopped_process_keeps_locked_is_done_without_and_costs_no_lease) {
+  Watched runs("locked", kRuns, 350);
+  BOOST_TEST(runs.run_until_each_has("section_started", seconds(60)));
+  gp::spool::FileLock lock(stack().folder() + "/state/spool/spool.db.lock");
+  {
+    const gp::spool::FileLock::Hold hold(lock, seconds(5));
+    runs.complete(seconds(60));  // without it the last one ended after a minute and a half
+  }
+  runs.check_asked_once();
+  BOOST_TEST(runs.in_runs("max(takes)") == "1");
+  BOOST_TEST(wait_until([] { return fault::outbox_rows() == 0; }, seconds(10)));
 }
 
 BOOST_AUTO_TEST_CASE(tokens_and_cost_add_up_over_the_calls_of_a_run_and_each_has_its_row) {

@@ -1,5 +1,6 @@
 #include "core/generation/estates.h"
 
+#include <fstream>
 #include <string>
 #include <thread>
 
@@ -9,6 +10,7 @@
 #include "core/runlog/run_intake.h"
 #include "tests/integration/database.h"
 #include "tests/support/shell.h"
+#include "tests/support/wait.h"
 
 using gp::generation::Estates;
 using gp::generation::owner_name;
@@ -32,7 +34,7 @@ struct Fixture : integration::Migrated {
   /// A run that a worker in `slot` of this host has taken; its id.
   gp::runlog::Claim taken_by(int number, const std::string& project_id) const {
     RunIntake(url()).start(request(project_id));
-    return queue(owner_name(outbox, number)).claim(1).front();
+    return queue(owner_name(*outbox.find_spool_id(), number)).claim(1).front();
   }
   std::string is_expired(const gp::runlog::Claim& claim) const {
     return value("SELECT lease_expires_at < now() FROM generation_runs WHERE run_id = '" +
@@ -46,7 +48,7 @@ BOOST_FIXTURE_TEST_SUITE(estates, Fixture)
 
 BOOST_AUTO_TEST_CASE(an_estate_is_settled_once_although_the_next_one_fails) {
   { gp::spool::HostSlot(folder.path() + "/slots", 1, 4); }  // a worker that died
-  RunQueue mine = queue(owner_name(outbox, 0));
+  RunQueue mine = queue(owner_name(*outbox.find_spool_id(), 0));
   Estates estates(slot, outbox, mine, kLease);
   estates.find();
   taken_by(1, "of_the_dead");
@@ -69,7 +71,7 @@ BOOST_AUTO_TEST_CASE(an_estate_that_cannot_be_shipped_is_waited_for_no_longer_th
                  {1, gp::project::EventType::kRunStarted, {{"project_id", "p"}}},
                  "{}",
                  {}});
-  RunQueue mine = queue(owner_name(outbox, 0));
+  RunQueue mine = queue(owner_name(*outbox.find_spool_id(), 0));
   Estates estates(slot, outbox, mine, kLease);
   estates.find();
   estates.settle();
@@ -78,6 +80,21 @@ BOOST_AUTO_TEST_CASE(an_estate_that_cannot_be_shipped_is_waited_for_no_longer_th
   estates.settle();
   BOOST_TEST(estates.empty());
   BOOST_TEST(outbox.pending(10).size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(an_estate_in_a_spool_that_is_of_no_use_keeps_its_heir_no_longer_than_a_lease) {
+  std::ofstream(folder.path() + "/file") << "in the way";
+  gp::spool::Outbox blocked(folder.path() + "/file/spool.db", 0);
+  RunQueue mine = queue("somebody/0");
+  Estates estates(slot, blocked, mine, kLease);
+  estates.find();
+  BOOST_TEST(!estates.empty());
+  const auto is_settled = [&] {
+    estates.settle();
+    return estates.empty();
+  };
+  BOOST_TEST(!is_settled());
+  BOOST_TEST(support::wait_until(is_settled, kLease * 3));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

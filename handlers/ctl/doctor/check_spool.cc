@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::int64_t kMiB = 1024 * 1024;
 constexpr std::int64_t kManySteps = 1000;
+constexpr std::int64_t kLargeLog = 64 * kMiB;  ///< four times what the service lets it be
 
 Finding judge_file(const spool::SpoolFacts& facts, const Config& config) {
   if (!facts.exists) return ok("spool.file", "not made yet; the first process that starts makes it");
@@ -23,6 +24,14 @@ Finding judge_file(const spool::SpoolFacts& facts, const Config& config) {
                 "generate-project-worker");
   }
   return ok("spool.file", state);
+}
+
+Findings judge_log(const spool::SpoolFacts& facts) {
+  if (facts.log_bytes < kLargeLog) return {};
+  return {warn("spool.log",
+               fmt::format("the spool's write-ahead log has grown to {} MiB: somebody reads and does not end",
+                           facts.log_bytes / kMiB),
+               "end the shell, backup or stopped process that has the spool open: fuser <SPOOL_PATH>")};
 }
 
 Findings judge_room(const std::string& folder, const Config& config) {
@@ -46,6 +55,7 @@ Findings check_spool(const Config& config) {
   try {
     const auto facts = spool::inspect_spool(config.spool_path);
     findings.push_back(judge_file(facts, config));
+    for (Finding& finding : judge_log(facts)) findings.push_back(std::move(finding));
     if (!facts.set_aside.empty()) {
       findings.push_back(
           warn("spool.set_aside",

@@ -122,4 +122,12 @@ BOOST_AUTO_TEST_CASE(a_removed_file_is_made_again_and_the_slot_kept_unless_anoth
   BOOST_TEST(HostSlot(slots, 0, 2).number() == 2);
 }
 
+BOOST_AUTO_TEST_CASE(a_slot_is_kept_on_a_new_file_where_the_old_one_was_renamed) {
+  HostSlot living(slots, 0, 2);
+  std::filesystem::rename(slots, slots + ".old");
+  BOOST_TEST(living.keep());
+  HostSlot other(slots, 1, 2);
+  BOOST_TEST(other.inherit(Slots{0}).empty());  // its entries were carried over, and its holder is alive
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -11,8 +12,10 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/spool/file_lock.h"
 #include "core/spool/spool_inspection.h"
 #include "core/sqlite/database.h"
+#include "tests/support/wait.h"
 #include "tests/unit/spool/spool_fixture.h"
 
 using gp::project::EventType;
@@ -122,7 +125,7 @@ BOOST_AUTO_TEST_CASE(each_slot_has_its_own_rows_until_another_one_adopts_them) {
   Outbox three(path, 3);
   zero.append(step(1));
   three.append(step(2));
-  BOOST_TEST(zero.spool_id() == three.spool_id());
+  BOOST_TEST(zero.find_spool_id().value() == three.find_spool_id().value());
   BOOST_TEST((ids_of(zero) == Ids{1}));
   BOOST_TEST((zero.slots() == std::vector<int>{0, 3}));
   const auto newest = zero.adopt(3);
@@ -188,12 +191,12 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_no_database_is_set_aside) {
 BOOST_AUTO_TEST_CASE(a_file_that_is_removed_under_us_is_made_again) {
   Outbox outbox(path, 0);
   outbox.append(step(1));
-  const std::string spool_id = outbox.spool_id();
+  const std::string spool_id = outbox.find_spool_id().value();
   std::filesystem::remove(path);
   outbox.append(step(2));
   BOOST_TEST((ids_of(outbox) == Ids{1, 2}));  // what PostgreSQL does not have is read from the removed file
   BOOST_TEST(std::filesystem::exists(path));
-  BOOST_TEST(Outbox(path, 0).spool_id() == spool_id);
+  BOOST_TEST(Outbox(path, 0).find_spool_id().value() == spool_id);
   BOOST_TEST((ids_of(outbox) == Ids{1, 2}));
 }
 
@@ -223,13 +226,13 @@ BOOST_AUTO_TEST_CASE(a_step_that_was_read_from_a_former_file_never_means_another
 
 BOOST_AUTO_TEST_CASE(steps_of_a_file_that_is_set_aside_go_on_in_the_new_one) {
   Outbox outbox(path, 0);
-  const std::string spool_id = outbox.spool_id();
+  const std::string spool_id = outbox.find_spool_id().value();
   for (std::int64_t id = 1; id <= 3; ++id) outbox.append(step(id));
   gp::sqlite::Database(path).run_script("UPDATE outbox SET data = 'torn' WHERE event_id = 3");
   // The third cannot be read, nor anything after it be of use.
   BOOST_TEST((ids_of(outbox) == Ids{1, 2}));
   BOOST_TEST(files_set_aside(path) == 1u);
-  BOOST_TEST(Outbox(path, 0).spool_id() == spool_id);
+  BOOST_TEST(Outbox(path, 0).find_spool_id().value() == spool_id);
 }
 
 BOOST_AUTO_TEST_CASE(a_damaged_step_loses_what_follows_of_its_run_and_nothing_of_other_runs) {
@@ -275,7 +278,7 @@ BOOST_AUTO_TEST_CASE(the_steps_of_a_version_1_are_shipped_by_this_one) {
     INSERT INTO outbox (slot, run_id, token, event_id, type, data, document)
     VALUES (0, 'r', 't', 1, 'section_started', '{"n":1}', '{}'), (0, 'r', 't', 2, 'section_started', '{"n":2}', '{}'))sql");
   Outbox outbox(path, 0);
-  BOOST_TEST(outbox.spool_id() == "the-host");
+  BOOST_TEST(outbox.find_spool_id().value() == "the-host");
   BOOST_TEST((ids_of(outbox) == Ids{1, 2}));
   outbox.append(step(3));
   outbox.confirm(sequences_of(outbox));
@@ -313,9 +316,9 @@ BOOST_AUTO_TEST_CASE(refused_steps_are_shipped_and_replayed_no_more_and_are_forg
   BOOST_TEST(ReplayCache(path, {}).find(step(1).run_id, 0, 10).last_id == 0);
 
   const auto known = [&] { return outbox.unconfirmed(step(1).run_id, step(1).token, 0).size(); };
-  outbox.forget_refused(then);
+  outbox.tidy(then);
   BOOST_TEST(known() == 3u);  // to whoever has the run now
-  Outbox(path, 1).forget_refused(then + seconds(1));
+  Outbox(path, 1).tidy(then + seconds(1));
   BOOST_TEST(known() == 0u);
   BOOST_TEST((ids_of(outbox) == Ids{3}));
 }
@@ -379,6 +382,14 @@ BOOST_AUTO_TEST_CASE(the_ballast_is_made_again_when_there_is_room) {
   BOOST_TEST(std::filesystem::file_size(path + ".ballast") > 0u);
 }
 
+BOOST_AUTO_TEST_CASE(a_ballast_whose_maker_was_killed_is_made_whole) {
+  { const Outbox outbox(path, 0); }
+  const auto size = std::filesystem::file_size(path + ".ballast");
+  std::filesystem::resize_file(path + ".ballast", 0);
+  { const Outbox outbox(path, 0); }
+  BOOST_TEST(std::filesystem::file_size(path + ".ballast") == size);
+}
+
 BOOST_AUTO_TEST_CASE(a_spool_on_a_full_disk_can_be_opened) {
   spool_test::SmallDisk disk(folder.path() + "/disk", 40 * 1024 * 1024);
   if (!disk.is_mounted()) return;
@@ -391,10 +402,52 @@ BOOST_AUTO_TEST_CASE(a_spool_on_a_full_disk_can_be_opened) {
   BOOST_TEST(ids_of(outbox).empty());
 }
 
-BOOST_AUTO_TEST_CASE(a_folder_that_cannot_be_made_is_said_to_be_unavailable) {
+BOOST_AUTO_TEST_CASE(an_outbox_that_cannot_be_opened_is_unavailable_until_it_can) {
+  const spool_test::Reports reports;
   std::ofstream(folder.path() + "/file") << "x";
-  BOOST_CHECK_EXCEPTION(Outbox(folder.path() + "/file/spool.db", 0), gp::Error,
+  Outbox outbox(folder.path() + "/file/spool.db", 0);
+  BOOST_TEST(!outbox.find_spool_id().has_value());
+  BOOST_CHECK_EXCEPTION(outbox.append(step(1)), gp::Error,
                         [](const gp::Error& error) { return error.kind() == gp::ErrorKind::kUnavailable; });
+  BOOST_TEST(reports.count("spool_failed") > 0u);
+  std::filesystem::remove(folder.path() + "/file");
+  BOOST_TEST(
+      support::wait_until([&] { return outbox.find_spool_id().has_value(); }, std::chrono::seconds(30)));
+  outbox.append(step(1));
+  BOOST_TEST((ids_of(outbox) == Ids{1}));
+}
+
+BOOST_AUTO_TEST_CASE(a_full_disk_without_ballast_lets_an_outbox_be_made_that_works_when_there_is_room) {
+  spool_test::SmallDisk disk(folder.path() + "/disk", 40 * 1024 * 1024);
+  if (!disk.is_mounted()) return;
+  disk.fill();
+  Outbox outbox(folder.path() + "/disk/spool.db", 0);
+  BOOST_CHECK_THROW(outbox.append(step(1)), gp::Error);
+  disk.relax();
+  BOOST_TEST(
+      support::wait_until([&] { return outbox.find_spool_id().has_value(); }, std::chrono::seconds(30)));
+  outbox.append(step(1));
+  BOOST_TEST((ids_of(outbox) == Ids{1}));
+}
+
+BOOST_AUTO_TEST_CASE(looks_that_can_wait_do_not_wait_behind_a_thread_that_cannot_write) {
+  Outbox outbox(path, 0);
+  gp::spool::FileLock lock(path + ".lock");
+  std::optional<gp::spool::FileLock::Hold> hold(std::in_place, lock, std::chrono::milliseconds(1000));
+  std::jthread writer([&] { outbox.append(step(1)); });
+  const auto is_refused_soon = [&] {
+    const gp::SteadyTime begun = gp::steady_now();
+    try {
+      outbox.slots();
+      return false;
+    } catch (const gp::Error&) {
+      return gp::steady_now() - begun < std::chrono::seconds(2);
+    }
+  };
+  BOOST_TEST(support::wait_until(is_refused_soon, std::chrono::seconds(4)));
+  hold.reset();
+  writer.join();
+  BOOST_TEST((ids_of(outbox) == Ids{1}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

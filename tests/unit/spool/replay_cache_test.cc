@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "core/spool/crc32.h"
+#include "core/spool/outbox.h"
 #include "core/sqlite/database.h"
 #include "tests/unit/spool/spool_fixture.h"
 
@@ -22,6 +23,14 @@ namespace {
 using Ids = std::vector<std::int64_t>;
 
 constexpr std::int64_t kSmallest = 16 * 1024 * 1024;
+
+void append_step(gp::spool::Outbox& outbox, std::int64_t id) {
+  outbox.append({run_number(77),
+                 gp::LeaseToken("0a7a3f0e-1111-4222-8333-444455556666"),
+                 {id, gp::project::EventType::kSectionStarted, {{"n", id}}},
+                 "{}",
+                 {}});
+}
 
 struct CacheFixture : Fixture {
   /// A file that holds `runs` runs of ten events each and is open nowhere.
@@ -294,6 +303,60 @@ BOOST_AUTO_TEST_CASE(events_older_than_the_limit_go_some_thousand_at_a_time) {
   BOOST_TEST(cache.find(run_number(49), 0, 1000).events.size() == 100u);
   cache.trim(now + std::chrono::seconds(62));
   BOOST_TEST(cache.find(run_number(49), 0, 1000).last_id == 0);
+}
+
+BOOST_AUTO_TEST_CASE(an_event_of_a_clock_that_was_ahead_does_not_keep_those_behind_it) {
+  using std::chrono::seconds;
+  for (const char* ahead : {"31536000000", "30000"}) {  // a year; half the limit
+    ReplayCache cache(path, {.max_age = seconds(60)});
+    cache.store(events_of(0, 1));
+    for (int run = 1; run < 10; ++run) cache.store(events_of(run, 10));
+    gp::sqlite::Database(path).run_script(std::string("UPDATE events SET stored_at = stored_at + ") + ahead +
+                                          " WHERE sequence = (SELECT min(sequence) FROM events)");
+    cache.trim(gp::wall_now() + seconds(62));
+    for (int run = 1; run < 10; ++run) BOOST_TEST(cache.find(run_number(run), 0, 100).last_id == 0);
+    cache.trim(gp::wall_now() + seconds(92));
+    BOOST_TEST(cache.find(run_number(0), 0, 100).last_id == 0);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_quota_that_is_lowered_shrinks_the_file_and_costs_the_oldest_events_alone) {
+  constexpr int kRuns = 1000;
+  const auto pages = [this] {
+    return static_cast<std::uintmax_t>(gp::sqlite::Database(path).number_of("PRAGMA page_count"));
+  };
+  gp::spool::Outbox outbox(path, 0, 4 * kSmallest);
+  append_step(outbox, 1);
+  {
+    ReplayCache cache(path, {.max_bytes = 4 * kSmallest});
+    for (int run = 0; run < kRuns; ++run) cache.store(events_of(run, 10, "run_completed", 4000));
+  }
+  BOOST_TEST(pages() * 4096 > 2u * kSmallest);
+  ReplayCache cache(path, {.max_bytes = kSmallest});
+  for (int i = 0; i < 3; ++i) cache.trim(gp::wall_now());
+  BOOST_TEST(pages() * 4096 <= static_cast<std::uintmax_t>(kSmallest));
+  BOOST_TEST(cache.find(run_number(0), 0, 100).last_id == 0);
+  BOOST_TEST(cache.find(run_number(kRuns - 1), 0, 100).is_complete);
+  BOOST_TEST(outbox.pending(10).size() == 1u);
+  for (int run = 0; run < kRuns; ++run) cache.store(events_of(kRuns + run, 10, "run_completed", 4000));
+  BOOST_TEST(pages() * 4096 <= static_cast<std::uintmax_t>(kSmallest));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_cannot_shrink_holds_no_more_than_the_quota_and_that_is_reported_once) {
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+  gp::sqlite::Database(path).run_script(std::string(kVersion1) + "INSERT INTO host VALUES ('the-host')");
+  {
+    ReplayCache cache(path, {.max_bytes = 4 * kSmallest});
+    for (int run = 0; run < 1000; ++run) cache.store(events_of(run, 10, "run_completed", 4000));
+  }
+  const Reports reports;
+  ReplayCache cache(path, {.max_bytes = kSmallest});
+  for (int i = 0; i < 3; ++i) cache.trim(gp::wall_now());
+  gp::sqlite::Database file(path);
+  const auto used = file.number_of("PRAGMA page_count") - file.number_of("PRAGMA freelist_count");
+  BOOST_TEST(used * 4096 <= kSmallest);
+  BOOST_TEST(used * 4096 > kSmallest / 2);
+  BOOST_TEST(reports.count("SPOOL_MAX_BYTES") == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(a_trim_gives_a_large_log_back) {

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <fstream>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/base/metrics.h"
 #include "core/spool/events_table.h"
 #include "spool_sql.h"
 #include "tests/unit/spool/spool_fixture.h"
@@ -23,6 +25,7 @@ using gp::spool::SpoolConnection;
 using gp::spool::SpoolFile;
 using gp::spool::SpoolProfile;
 using namespace spool_test;
+using std::chrono::milliseconds;
 
 namespace {
 
@@ -46,6 +49,8 @@ struct FileFixture : Fixture {
     });
     return rows;
   }
+
+  int written = 0;  ///< runs, so that no two have one number
 
   std::int64_t version() const { return gp::sqlite::Database(path).number_of("PRAGMA user_version"); }
 };
@@ -292,6 +297,95 @@ BOOST_AUTO_TEST_CASE(a_writer_gives_up_when_another_keeps_the_lock) {
     BOOST_TEST(count(file) == 0);  // reading waits for nobody
   }
   put(file, 1);
+  BOOST_TEST(count(file) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(who_keeps_the_file_busy_is_waited_for_once_until_a_write_succeeds) {
+  constexpr milliseconds kPatience{400};
+  SpoolFile file(path, {.is_durable = false, .patience = kPatience});
+  file.open();
+  const auto time_of_a_write = [&](bool succeeds) {
+    const gp::SteadyTime begun = gp::steady_now();
+    bool has_succeeded = true;
+    try {
+      put(file, ++written);
+    } catch (const gp::Error&) {
+      has_succeeded = false;
+    }
+    BOOST_TEST(has_succeeded == succeeds);
+    return gp::steady_now() - begun;
+  };
+  gp::sqlite::Database foreign(path);  // somebody's shell takes SQLite's lock and knows nothing of ours
+  FileLock lock(path + ".lock");
+  for (const bool is_foreign : {false, true}) {
+    std::optional<FileLock::Hold> hold;
+    if (is_foreign) {
+      foreign.run_script("BEGIN IMMEDIATE");
+    } else {
+      hold.emplace(lock, milliseconds(1000));
+    }
+    BOOST_TEST((time_of_a_write(false) >= kPatience));
+    for (int i = 0; i < 3; ++i) BOOST_TEST((time_of_a_write(false) < kPatience));
+    hold.reset();
+    if (is_foreign) foreign.run_script("ROLLBACK");
+    time_of_a_write(true);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_read_that_succeeds_does_not_hide_that_writing_fails) {
+  const auto is_failing = [] { return gp::metrics::value_of(gp::metrics::Gauge::kSpoolFailing) == 1; };
+  SpoolFile file(path, {.is_durable = false, .patience = milliseconds(20)});
+  put(file, 1);
+  BOOST_TEST(!is_failing());
+  FileLock lock(path + ".lock");
+  {
+    const FileLock::Hold hold(lock, milliseconds(1000));
+    BOOST_CHECK_THROW(put(file, 2), gp::Error);
+    BOOST_TEST(count(file) == 1);
+    BOOST_TEST(is_failing());
+  }
+  put(file, 2);
+  BOOST_TEST(!is_failing());
+}
+
+BOOST_AUTO_TEST_CASE(a_log_that_a_reader_holds_up_is_reported_and_waited_for_by_nobody) {
+  const Reports reports;
+  SpoolFile file(path, kQuick);
+  put(file, 0);
+  gp::sqlite::Database shell(path);
+  gp::sqlite::Statement snapshot(shell, "SELECT spool_id FROM host");
+  snapshot.step();
+  for (int run = 1; run <= 1000; ++run) put(file, run, 20'000);
+  BOOST_TEST(std::filesystem::file_size(path + "-wal") > 16u * 1024 * 1024);
+  const gp::SteadyTime begun = gp::steady_now();
+  for (int i = 0; i < 10; ++i) file.maintain();
+  BOOST_TEST((gp::steady_now() - begun < std::chrono::seconds(4)));  // SQLite's own patience is 5 s
+  BOOST_TEST(reports.count("spool_failed") == 1u);
+  BOOST_TEST(reports.count("log grows") == 1u);
+  snapshot.rewind();
+  SpoolFile another(path, kQuick);  // this one has not tried in vain
+  another.open();
+  another.maintain();
+  BOOST_TEST(std::filesystem::file_size(path + "-wal") == 0u);
+  file.maintain();
+  BOOST_TEST(reports.count("spool_back") == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_lock_whose_side_file_is_renamed_still_excludes_others) {
+  FileLock first(path + ".lock");
+  FileLock second(path + ".lock");
+  { const FileLock::Hold hold(first, milliseconds(1000)); }
+  std::filesystem::rename(path + ".lock", path + ".old");
+  const FileLock::Hold hold(second, milliseconds(1000));
+  BOOST_CHECK_THROW(FileLock::Hold(first, milliseconds(20)), gp::Error);
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_that_is_moved_away_is_made_anew_by_a_write) {
+  SpoolFile file(path, kQuick);
+  put(file, 1);
+  const std::string folder_path = std::filesystem::path(path).parent_path();
+  std::filesystem::rename(folder_path, folder_path + ".old");
+  put(file, 2);
   BOOST_TEST(count(file) == 1);
 }
 
