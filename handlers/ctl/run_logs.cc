@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
+#include <system_error>
 
 #include <fmt/format.h>
-
-#include "core/base/error.h"
 
 namespace gp::ctl {
 namespace {
@@ -38,14 +36,14 @@ std::vector<RunLogs> find_run_logs(const std::string& csv_log_dir) {
   return all;
 }
 
-void remove_run_logs(const RunLogs& logs) {
-  for (const fs::path& path : logs.paths) {
-    std::error_code fault;
+std::optional<std::string> remove_path(const fs::path& path) {
+  std::error_code fault;
+  // What is in a folder may go while we look at it; each time that is one less.
+  do {
     fs::remove_all(path, fault);
-    if (fault)
-      throw Error(ErrorKind::kUnavailable,
-                  fmt::format("cannot remove {}: {}", path.string(), fault.message()));
-  }
+  } while (fault == std::errc::no_such_file_or_directory);
+  if (!fault) return std::nullopt;
+  return fmt::format("cannot remove {}: {}", path.string(), fault.message());
 }
 
 }  // namespace gp::ctl

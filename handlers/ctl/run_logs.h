@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,8 @@ struct RunLogs {
 /// Of all runs; files of other names are not the service's and passed over.
 std::vector<RunLogs> find_run_logs(const std::string& csv_log_dir);
 
-/// Removes them. Throws Error(kUnavailable) where one cannot be removed.
-void remove_run_logs(const RunLogs& logs);
+/// Removes the file, or the folder with all that is in it; somebody else may be at the same. Returns what
+/// stands in the way, "cannot remove ...", and nothing where it is gone.
+std::optional<std::string> remove_path(const std::filesystem::path& path);
 
 }  // namespace gp::ctl

@@ -3,10 +3,13 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/base/ids.h"
@@ -460,6 +463,185 @@ BOOST_AUTO_TEST_CASE(setup_shows_its_steps_without_doing_them) {
   for (const char* part : {"making the tables", "doctor", "nginx-site --enable", "--port 8443",
                            "systemctl enable --now generate-project.target"})
     BOOST_TEST(holds(outcome.output, part), outcome.output);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+// What the command line does where something is in its way
+// ---------------------------------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_SUITE(obstacles)
+
+namespace {
+
+/// A database that no worker serves, with a run in it whose worker has written one event and is gone.
+struct Unserved {
+  EmptyDatabase database;
+  std::string run_id = gp::make_uuid();
+  std::map<std::string, std::string> settings = environment(database.url);
+
+  Unserved() {
+    settings.insert({{"LEASE_S", "2"}, {"LEASE_BEAT_S", "1"}, {"LOST_AFTER_S", "1"}});
+    BOOST_REQUIRE(program("migrate").exit_code == 0);
+    Json request = start_body("unserved");
+    request.erase("owner_email");
+    sql(fmt::format(
+        "INSERT INTO generation_runs (run_id, project_id, chat_id, request, owner_email, state, "
+        "next_event_id, "
+        "lease_owner, lease_token, lease_expires_at) VALUES ('{}', 'unserved', 'unserved', '{}', 'a@b.c', "
+        "'running', 2, 'gone/0', gen_random_uuid(), now() + interval '1 hour')",
+        run_id, gp::dump_json(request)));
+    add_event(1, "run_started", R"({"attempt":1,"model":"m","resumed_sections":[]})");
+  }
+  support::Outcome program(const std::string& arguments) const {
+    return support::run("timeout 60 " + kPrograms + "generate-project " + arguments, settings);
+  }
+  void sql(const std::string& text) const {
+    gp::pg::Session(gp::Secret(database.url), "test").run_script(text);
+  }
+  void add_event(int id, const std::string& type, const std::string& members) const {
+    sql(fmt::format(
+        "INSERT INTO generation_events (run_id, id, type, data) VALUES ('{}', {}, '{}', "
+        "'{{\"run_id\":\"{}\",\"project_id\":\"unserved\",\"at\":\"2026-11-24T08:00:00.000Z\",{}')",
+        run_id, id, type, run_id, members.substr(1)));
+  }
+  void end_in_error() const {
+    add_event(2, "error", R"({"code":"made_up","message":"m","stage":"run","retryable":false})");
+    sql("UPDATE generation_runs SET state = 'error', next_event_id = 3, lease_owner = NULL, lease_token = "
+        "NULL, "
+        "lease_expires_at = NULL, finished_at = now(), error_code = 'made_up'; NOTIFY generation_events");
+  }
+  /// Of the session that follows runs; empty where there is none.
+  std::string follower() const {
+    gp::pg::Session session(gp::Secret(database.url), "test");
+    const auto rows = session.run({"follower",
+                                   "SELECT pid::text AS pid FROM pg_stat_activity WHERE application_name = "
+                                   "'generate-project events' AND datname = current_database()"});
+    return rows.empty() ? "" : rows.text(0, "pid");
+  }
+  /// Once it is another one than `former`, within half a minute.
+  std::string await_follower(const std::string& former) const {
+    const auto deadline = gp::steady_now() + seconds(30);
+    std::string pid = follower();
+    for (; (pid.empty() || pid == former) && gp::steady_now() < deadline; pid = follower())
+      support::run("sleep 0.05");
+    return pid;
+  }
+};
+
+/// Every file of a folder, with what it holds.
+std::string contents_of(const std::string& folder) {
+  return support::run_or_throw(fmt::format("cd '{}' && ls -la --time-style=full-iso && md5sum *", folder));
+}
+
+/// What gives a command of root no more right over files than their owner has.
+const std::string kAsOwner =
+    ::geteuid() == 0 ? "setpriv --bounding-set=-dac_override,-dac_read_search,-fowner " : "";
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_CASE(tail_ends_a_run_that_has_lost_its_worker_as_a_stream_does, Unserved) {
+  sql("UPDATE generation_runs SET lease_expires_at = now() - interval '1 hour'");
+  const auto followed = program("tail " + run_id);
+  BOOST_TEST(followed.exit_code == 1, followed.output);
+  BOOST_TEST(holds(followed.output, "worker_lost: "), followed.output);
+  BOOST_TEST(holds(program("runs --state error").output, run_id));
+}
+
+BOOST_FIXTURE_TEST_CASE(tail_goes_on_after_a_lost_connection_and_judges_by_how_the_run_ended, Unserved) {
+  support::Outcome followed;
+  std::jthread following([&] { followed = program("tail --json " + run_id); });
+  const std::string former = await_follower("");
+  sql(fmt::format("SELECT pg_terminate_backend({})", former));
+  BOOST_TEST(await_follower(former) != former);
+  end_in_error();
+  following.join();
+  BOOST_TEST(followed.exit_code == 1, followed.output);
+  BOOST_TEST(holds(followed.output, "trying again until the database is back"), followed.output);
+  BOOST_TEST(holds(followed.output, "generate-project: the database is back"), followed.output);
+  for (const char* event : {R"("id":1,"event":"run_started")", R"("id":2,"event":"error")"})
+    BOOST_TEST(followed.output.find(event) == followed.output.rfind(event), followed.output);
+
+  const auto nothing_new = program("tail " + run_id + " --after 2");
+  BOOST_TEST(nothing_new.exit_code == 1);
+  BOOST_TEST(nothing_new.output == "");
+}
+
+BOOST_AUTO_TEST_CASE(tail_without_a_database_from_the_beginning_gives_up_at_once) {
+  auto settings = environment("postgresql:///x?host=/nonexistent");
+  const auto outcome = support::run(
+      fmt::format("timeout 60 {}generate-project tail {}", kPrograms, gp::make_uuid()), settings);
+  BOOST_TEST(outcome.exit_code == 69, outcome.output);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_printed_is_told_and_is_no_success) {
+  BOOST_REQUIRE(stack().follow(stack().start(start_body("unprinted"))).back().name == "run_completed");
+  for (const char* command :
+       {"runs --json", "settings", "settings --man", "--help", "--version", "prune --dry-run",
+        "doctor --json --skip database --skip spool --skip log_folder --skip nginx --skip llm --skip "
+        "clock"}) {
+    const auto full = program(std::string(command) + " >/dev/full");
+    BOOST_TEST(full.exit_code == 69, command);
+    BOOST_TEST(full.output == "generate-project: cannot write the output: No space left on device\n",
+               command);
+    const auto closed = program(std::string(command) + " >&-");
+    BOOST_TEST(closed.exit_code == 69, command);
+    BOOST_TEST(closed.output == "generate-project: cannot write the output: Bad file descriptor\n", command);
+  }
+  const auto unread = support::run(fmt::format(
+      "trap '' PIPE; (sleep 0.3; exec {}generate-project settings) | true; echo ${{PIPESTATUS[0]}}",
+      kPrograms));
+  BOOST_TEST(unread.output == "69\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_role_that_lacks_a_right_is_told_where_to_look) {
+  const EmptyDatabase empty;
+  script("DROP ROLE IF EXISTS stranger; CREATE ROLE stranger LOGIN");
+  const auto as_stranger = [](std::string url, const std::string& arguments) {
+    url.replace(url.find("user=postgres"), 13, "user=stranger");
+    return support::run(kPrograms + "generate-project " + arguments, environment(url));
+  };
+  const auto migrated = as_stranger(empty.url, "migrate");
+  BOOST_TEST(migrated.exit_code == 69);
+  BOOST_TEST(holds(migrated.output, "generate-project doctor names the rights"), migrated.output);
+  for (const char* command : {"runs", "prune", "document 00000000-0000-4000-8000-000000000000"}) {
+    const auto refused = as_stranger(stack().database_url(), command);
+    BOOST_TEST(refused.exit_code == 69, command);
+    BOOST_TEST(holds(refused.output, "permission denied"), refused.output);
+  }
+  script("DROP ROLE stranger");
+}
+
+BOOST_AUTO_TEST_CASE(a_log_that_cannot_be_removed_stops_nothing_else_of_prune) {
+  const support::TempFolder folder;
+  const std::string stuck = folder.path() + "/" + gp::make_uuid();
+  const std::string other = folder.path() + "/" + gp::make_uuid() + ".csv";
+  support::run_or_throw(
+      fmt::format("mkdir {0} && touch {0}/prompt.json {1} {2}/spool.db && chmod 500 {0} && "
+                  "touch -d '10 days ago' {0} {1}",
+                  stuck, other, folder.path()));
+  auto settings = environment(stack().database_url());
+  settings["CSV_LOG_DIR"] = folder.path();
+  settings["SPOOL_PATH"] = folder.path() + "/spool.db";
+  const auto outcome = support::run(kAsOwner + kPrograms + "generate-project prune", settings);
+  support::run_or_throw("chmod 700 " + stuck);
+  BOOST_TEST(outcome.exit_code == 69, outcome.output);
+  BOOST_TEST(holds(outcome.output, "generate-project: cannot remove " + stuck), outcome.output);
+  BOOST_TEST(holds(outcome.output, "removed the CSV logs of 1 runs"), outcome.output);
+  BOOST_TEST(holds(outcome.output, "removed the cached events of 0 runs"), outcome.output);
+  BOOST_TEST(!fs::exists(other));
+}
+
+BOOST_AUTO_TEST_CASE(a_dry_run_of_prune_leaves_a_damaged_spool_as_it_is) {
+  const support::TempFolder folder;
+  std::ofstream(folder.path() + "/spool.db") << std::string(8192, 'x');
+  const std::string before = contents_of(folder.path());
+  auto settings = environment(stack().database_url());
+  settings["SPOOL_PATH"] = folder.path() + "/spool.db";
+  const auto outcome = support::run(kPrograms + "generate-project prune --dry-run", settings);
+  BOOST_TEST(outcome.exit_code == 69, outcome.output);
+  BOOST_TEST(holds(outcome.output, "the spool is damaged"), outcome.output);
+  BOOST_TEST(contents_of(folder.path()) == before);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
