@@ -71,7 +71,8 @@ constexpr std::array<Row<Gauge>, kGauges> kGaugeRows = {{
     {Gauge::kLongPollsOpen, "long_polls_open", "", "Long polls for events that wait."},
     {Gauge::kListenersConnected, "listeners_connected", "",
      "Processes that are connected to the database to hear of new events."},
-    {Gauge::kSpoolFailing, "spool_failing", "", "Processes whose last read or last write of the host's spool failed."},
+    {Gauge::kSpoolFailing, "spool_failing", "",
+     "Processes whose last read or last write of the host's spool failed."},
 }};
 
 constexpr std::array<Row<Histogram>, kHistograms> kHistogramRows = {{

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <functional>
+#include <iostream>
+#include <sstream>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -76,8 +78,12 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const ExitCode code = app.exit(error) == 0 ? ExitCode::kOk : ExitCode::kUsage;
-    return gp::to_int(guarded([code] { return code; }));
+    std::ostringstream text;  // std::cout would not say why it cannot write
+    const ExitCode code = app.exit(error, text, std::cerr) == 0 ? ExitCode::kOk : ExitCode::kUsage;
+    return gp::to_int(guarded([&] {
+      fmt::print("{}", text.str());
+      return code;
+    }));
   }
   return gp::to_int(guarded(chosen));
 }

@@ -196,7 +196,8 @@ BOOST_AUTO_TEST_CASE(numbers_that_are_no_card_are_linear_work) {
 
 BOOST_AUTO_TEST_CASE(neighbours_are_all_found) {
   BOOST_TEST(redact("a@b.ae,c@d.ae;0501234567 0521234567") == "[email],[email];[phone] [phone]");
-  BOOST_TEST(redact("+971501234567AE070331234567890123456") == "[phone][iban]");  // seen once the first is gone
+  BOOST_TEST(redact("+971501234567AE070331234567890123456") ==
+             "[phone][iban]");  // seen once the first is gone
 }
 
 BOOST_AUTO_TEST_CASE(redacting_again_changes_nothing_and_utf8_stays_valid) {
