@@ -102,9 +102,12 @@ an_upgrade_that_cannot_ask_for_a_migration_leaves_the_old_ones_at_work() {
   upgrade_cannot_ask "no database" 'connection to server'
   in_container systemctl start postgresql@15-main.service
   expect "they serve" eventually 20 serves
+  expect "each worker is back" eventually 30 workers_are_connected
 }
 
 serves() { [[ $(status_of /status/package) == 200 ]]; }
+# As many as WORKER_PROCESSES is by itself: one that connects later meets what the next step does to the tables.
+workers_are_connected() { [[ $(ask_database "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'generate-project worker'") == 2 ]]; }
 
 a_downgrade_that_the_tables_do_not_take_leaves_the_new_ones_at_work() {
   step "a downgrade to a version that the tables do not take"
