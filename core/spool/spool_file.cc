@@ -172,7 +172,7 @@ SpoolConnection& SpoolFile::usable() {
 void SpoolFile::reopen() {
   if (connection_) {
     report::report(report::SpoolSetAside{path_, "the file was removed or replaced"});
-    former_ = std::move(connection_);
+    former_ = std::exchange(connection_, nullptr);
   }
   if (steady_now() < next_try_) throw Error(ErrorKind::kUnavailable, last_fault_);
   remember_fault([this] { connect(); });
