@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/error.h"
 #include "core/base/ids.h"
 #include "core/base/secret.h"
 #include "core/pg/session.h"
@@ -79,7 +80,17 @@ class LockedRow {
   LockedRow(const gp::Secret& url, const std::string& query) : session_(url, "lock") {
     session_.run_script("BEGIN; " + query + " FOR UPDATE");
   }
-  /// Any thread, while nobody else uses this object.
+  /// The server would give the lock back a moment after the connection has gone.
+  ~LockedRow() {
+    try {
+      release();
+    } catch (const gp::Error&) {
+      // the server has ended the session
+    }
+  }
+  LockedRow(const LockedRow&) = delete;
+  LockedRow& operator=(const LockedRow&) = delete;
+  /// Any thread, while nobody else uses this object. Again it does nothing.
   void release() const { session_.run_script("COMMIT"); }
 
  private:
