@@ -20,6 +20,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kLongestPull{150};  // should_stop is asked at least every 200 ms
+constexpr int kMostEventsAtOnce = 256;
 constexpr std::size_t kMaxErrorBytes = 64 * 1024;
 constexpr std::size_t kMaxWholeBytes = 2 * 1024 * 1024;
 
@@ -78,6 +79,8 @@ struct ChatCall::Impl {
   std::optional<bool> streams;    ///< what the answer of an accepted call is; nothing: cannot be told yet
   std::deque<std::string> texts;  ///< what next_text() has not returned yet
   bool has_text = false;
+  bool is_behind = false;         ///< more events may be here already than have been taken
+  bool is_transfer_over = false;  ///< nothing more will come
   bool has_ended = false;
   CallResult result;
   SteadyTime last_progress = steady_now();
@@ -122,12 +125,17 @@ struct ChatCall::Impl {
 
   void pull() {
     if (should_stop()) return end(ended(CallStatus::kCancelled, "the call was given up"));
-    std::string bytes;
-    const auto state = transfer->pull(kLongestPull, bytes);
-    take(bytes);
+    if (is_behind) {
+      take_stream("", &Completion::take_chunk);
+    } else {
+      std::string bytes;
+      is_transfer_over = transfer->pull(kLongestPull, bytes) == curl::Transfer::State::kEnded;
+      take(bytes);
+    }
     if (has_ended) return;  // the connection is gone: nothing below may ask it
     if (completion.has_failed() || completion.is_done()) return end(completion.result(""));
-    if (state == curl::Transfer::State::kEnded) return end_with_transfer();
+    if (is_behind) return;
+    if (is_transfer_over) return end_with_transfer();
     watch_silence();
   }
 
@@ -144,13 +152,19 @@ struct ChatCall::Impl {
       end(ended(CallStatus::kUnavailable, "the LLM provider's answer is longer than 2 MiB"));
   }
 
+  /// A busy machine may have gathered seconds of work: after some of it the caller is asked again whether to
+  /// stop.
   void take_stream(std::string_view bytes, std::string (Completion::*take_data)(std::string_view)) {
     try {
       lines.push(bytes);
-      while (const auto data = lines.next()) {
+      int taken = 0;
+      for (; taken < kMostEventsAtOnce; ++taken) {
+        const auto data = lines.next();
+        if (!data) break;
         last_progress = steady_now();
         add_text((completion.*take_data)(*data));
       }
+      is_behind = taken == kMostEventsAtOnce;
     } catch (const Error& error) {  // it is too long to be an answer
       end(ended(CallStatus::kUnavailable, error.what()));
     }

@@ -48,6 +48,7 @@ struct OneAnswer {
   tcp::acceptor acceptor{context, {boost::asio::ip::make_address("127.0.0.1"), 0}};
   std::string request_head;
   std::string text;  ///< the assistant's, of call()
+  int looks = 0;     ///< how often call() was asked whether to stop
   std::jthread thread;
 
   explicit OneAnswer(const std::string& bytes) {
@@ -66,7 +67,7 @@ struct OneAnswer {
     config.openai_base_url = "http://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()) + "/v1/";
     config.llm_connect_timeout_s = std::chrono::seconds(5);
     config.llm_first_byte_timeout_s = config.llm_idle_timeout_s = std::chrono::seconds(10);
-    gp::llm::ChatCall chat(config, {{"model", "m"}}, [] { return false; });
+    gp::llm::ChatCall chat(config, {{"model", "m"}}, [this] { return ++looks < 0; });
     while (const auto more = chat.next_text()) text += *more;
     return chat.result();
   }
@@ -117,6 +118,17 @@ BOOST_AUTO_TEST_CASE(a_line_without_end_ends_the_call_and_not_the_process) {
     OneAnswer server(kStreamHead + "data: " + std::string(size, 'x'));
     BOOST_TEST((server.call().status == CallStatus::kUnavailable));
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_call_that_is_far_behind_its_stream_is_asked_whether_to_stop_all_the_same) {
+  constexpr int kEvents = 20'000;
+  std::string bytes = kStreamHead;
+  for (int i = 0; i < kEvents; ++i) bytes += "data: {\"choices\":[{\"delta\":{}}]}\n\n";
+  OneAnswer server(bytes + kSoundStream);
+  const auto result = server.call();
+  BOOST_TEST((result.status == CallStatus::kComplete), result.detail);
+  BOOST_TEST(server.text == "{}");
+  BOOST_TEST(server.looks >= kEvents / 256);
 }
 
 BOOST_AUTO_TEST_CASE(a_stream_is_one_whatever_its_media_type_says) {
